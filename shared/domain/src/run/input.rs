@@ -1,0 +1,119 @@
+//! What can happen to a run: everything that any function ever tells the state machine.
+
+use super::effect::Effect;
+use super::state::PushedBranch;
+use crate::task::{Failure, Usage};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "name", rename_all = "snake_case")]
+pub enum Input {
+    /// A waiting run's time has come, or a slot was freed.
+    Woken,
+    SlotsClaimed,
+    SlotsBusy {
+        scope: SlotScope,
+        retry_at: Timestamp,
+    },
+    TaskStarted {
+        arn: String,
+    },
+    /// The task said that it lives, and what it is doing.
+    Heartbeat {
+        stage: Option<String>,
+    },
+    /// The task's result is stored: changes to write.
+    ChangesStored {
+        key: String,
+        usage: Usage,
+    },
+    /// The task's result is stored: an answer.
+    AnswerStored {
+        key: String,
+        usage: Usage,
+    },
+    /// The task reported that it could not do it.
+    TaskFailed {
+        failure: Failure,
+        usage: Usage,
+    },
+    /// ECS says that the task ended, and no result is stored.
+    TaskEnded {
+        end: TaskEnd,
+    },
+    BranchPushed {
+        branch: PushedBranch,
+    },
+    PullRequestReady {
+        number: u64,
+        url: String,
+        updated: bool,
+    },
+    /// The result was refused, or the forge will not take it: said in the thread.
+    Rejected {
+        failure: Failure,
+    },
+    Cancel {
+        reason: CancelReason,
+    },
+    DeadlinePassed,
+    /// An effect with no result of its own is done.
+    Done {
+        effect: Effect,
+    },
+    StatusPosted {
+        comment: u64,
+    },
+    /// An effect could not be done now.
+    Postponed {
+        effect: Effect,
+        retry_at: Timestamp,
+    },
+    /// An effect can never be done, and the run can live without it.
+    Abandoned {
+        effect: Effect,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SlotScope {
+    Thread,
+    Repository,
+    Workspace,
+}
+
+/// Why somebody or something ended a run early.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum CancelReason {
+    Stopped { by: String },
+    ThreadClosed,
+    Uninstalled,
+    Suspended,
+    RepositoryRemoved,
+}
+
+impl CancelReason {
+    /// Whether Patchbay may still write in the thread afterwards.
+    pub fn may_still_write(&self) -> bool {
+        matches!(self, CancelReason::Stopped { .. } | CancelReason::ThreadClosed)
+    }
+}
+
+/// How a task ended that left no result (R18).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum TaskEnd {
+    /// The platform's doing (capacity, host, image pull): worth another try.
+    Infrastructure {
+        detail: String,
+    },
+    OutOfMemory,
+    Exited {
+        code: i64,
+    },
+    /// Nobody knows the task any more.
+    Lost,
+}

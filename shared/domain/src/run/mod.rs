@@ -1,0 +1,14 @@
+//! The run: one execution of a workflow for one event, and the state machine that everything serves.
+//!
+//! `state` says what a run can be, `input` what can happen to it, `effect` what must follow, and `apply` how
+//! the three meet. Saving, leases and performing effects live in the `aws` and `app` crates.
+
+pub mod apply;
+pub mod effect;
+pub mod input;
+pub mod state;
+
+pub use apply::{Transition, apply};
+pub use effect::{Effect, PendingEffect, Place};
+pub use input::{CancelReason, Input, SlotScope, TaskEnd};
+pub use state::{Outcome, QueuedBecause, Run, State};

@@ -1,0 +1,199 @@
+//! What an agent task is told and answers: the brief, progress, the result, failures and usage; and the
+//! requests and responses of the task gateway, which both ends share.
+
+use crate::change_set::ChangeSet;
+use crate::event::{Repository, SubjectKind};
+use crate::ids::RunId;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// What the requester wants of the agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Answer; change nothing.
+    Ask,
+    /// Change something; no change is a failure ("nothing to do").
+    Change,
+    /// The working tree decides: changes become a pull request, none an answer.
+    Auto,
+}
+
+/// What a task is told. Readable once (R23); sealed at rest because it holds the clone token.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Brief {
+    pub run: RunId,
+    pub attempt: u32,
+    pub mode: Mode,
+    /// What was asked, hidden characters and HTML comments stripped (R27).
+    pub prompt: String,
+    /// The thread around it: title, kind, number, who asks.
+    pub thread: BriefThread,
+    pub repository: Repository,
+    /// `https://…/owner/name.git`, without credentials.
+    pub clone_url: String,
+    /// The single-repository read-only token, used as password of user `x-access-token`.
+    pub clone_token: String,
+    /// The branch to start from.
+    pub base_branch: String,
+    pub model: ModelSettings,
+    pub limits: Limits,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BriefThread {
+    pub kind: SubjectKind,
+    pub number: u64,
+    pub title: String,
+    pub requester: String,
+    /// `refs #12` or `closes #12` material for the commit message: the issue's number, if it is one.
+    pub closes_issue: Option<u64>,
+}
+
+/// How the agent speaks to the model. The key is not here: only task-gateway has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelSettings {
+    pub provider: ModelProvider,
+    /// The provider's name for the model.
+    pub model: String,
+    /// Aider's edit format; `None` lets Aider choose.
+    pub edit_format: Option<String>,
+    /// The text of an Aider model settings file (`.aider.model.settings.yml`), if configured.
+    pub settings_file: Option<String>,
+}
+
+/// The shape of the model's API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ModelProvider {
+    /// `POST …/chat/completions`
+    Openai,
+    /// `POST …/messages`
+    Anthropic,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    pub deadline_at: Timestamp,
+    pub max_files: usize,
+    pub max_file_bytes: usize,
+    pub max_total_bytes: usize,
+}
+
+/// `POST /v1/exchange`: the bootstrap secret for the run's capability, once.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ExchangeRequest {
+    pub workspace: crate::ids::WorkspaceId,
+    pub run: RunId,
+    pub attempt: u32,
+    pub bootstrap_secret: String,
+}
+
+/// The capability is a bearer token for every other call: `Authorization: Bearer <capability>`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ExchangeResponse {
+    pub capability: String,
+}
+
+/// `POST /v1/progress`, at least every 60 seconds (R19).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ProgressRequest {
+    /// What the task is doing now, a few words a person reads.
+    pub stage: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ProgressResponse {
+    /// False once the run is terminal: stop the agent and exit.
+    pub go_on: bool,
+}
+
+/// `POST /v1/result`: the end of the task's work, at most 6 MB as JSON.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TaskResult {
+    pub run: RunId,
+    pub attempt: u32,
+    pub outcome: TaskOutcome,
+    /// The agent's own words at the end (Aider's last reply), cut to 20,000 characters.
+    pub summary: Option<String>,
+    /// The agent's name and version, for example `aider 0.86.2`.
+    pub agent: String,
+    /// How the agent was kept apart, and what this system could not do, one sentence each.
+    pub isolation: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum TaskOutcome {
+    Changes { change_set: ChangeSet },
+    Answer { text: String },
+    Failed { failure: Failure },
+}
+
+/// The stored result: what the task sent and what the gateway counted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StoredResult {
+    pub result: TaskResult,
+    pub usage: Usage,
+}
+
+/// What a run's model calls came to, counted by task-gateway, never by the agent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    pub model_calls: u64,
+    pub input_tokens: u64,
+    pub output_tokens: u64,
+    pub cost_microusd: u64,
+}
+
+/// Why it did not work: the code decides what a person is told to do next, the detail is said as well.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    pub code: FailureCode,
+    /// One sentence, free of secrets.
+    pub detail: String,
+}
+
+impl Failure {
+    /// A failure with its detail.
+    pub fn new(code: FailureCode, detail: &str) -> Self {
+        Self { code, detail: detail.to_owned() }
+    }
+}
+
+/// Every way in which a run can fail, one sentence of advice each (`app/messages.rs`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureCode {
+    /// No model is configured, or its key is missing.
+    NoModel,
+    /// The model's provider refused: bad key, unknown model, content policy.
+    ModelRefused,
+    /// The provider could not be reached, or kept failing.
+    ModelUnavailable,
+    Budget,
+    TimedOut,
+    OutOfMemory,
+    DiskFull,
+    CloneFailed,
+    /// The agent ended without any sign of having done anything.
+    AgentCrashed,
+    /// The agent is not installed in the image.
+    AgentMissing,
+    /// A change was asked for, and nothing changed.
+    NothingToDo,
+    /// The change set is over a limit (R30).
+    TooLarge,
+    /// The change set touches what it must not (R30, R31), or holds a secret (R34).
+    Blocked,
+    /// The requester has no write permission any more (R26).
+    PermissionLost,
+    /// Base or branch moved in a way that cannot be continued.
+    Conflict,
+    /// The forge would not take the change.
+    ForgeRefused,
+    /// The pull request's head lives in a fork, where the App cannot push.
+    Fork,
+    /// The platform ended the task, and trying again did not help.
+    Infrastructure,
+}

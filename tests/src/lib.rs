@@ -1,0 +1,1 @@
+//! The journeys are in `it/`.
