@@ -74,7 +74,8 @@ fn queued(run: &mut Run, input: &Input, now: Timestamp) -> bool {
             run.state = State::Starting;
             run.wake_at = None;
             run.attempt = 1;
-            run.deadline_at = Some(now + SignedDuration::from_secs(run.deadline_seconds.into()));
+            // Waiting for a task's capacity has its own patience; the task's time counts from its start.
+            run.deadline_at = Some(now + SignedDuration::from_secs(START_PATIENCE_SECONDS + i64::from(run.deadline_seconds)));
             decide(run, Effect::StartTask)
         }
         Input::SlotsBusy { scope, retry_at } => {
@@ -99,6 +100,7 @@ fn working(run: &mut Run, input: &Input, now: Timestamp) -> bool {
         Input::TaskStarted { arn } => {
             remove(run, Effect::StartTask);
             run.task = Some(Task { arn: arn.clone(), started_at: now, last_seen_at: now, ended: false });
+            run.deadline_at = Some(now + SignedDuration::from_secs(run.deadline_seconds.into()));
             if run.state == State::Starting {
                 run.state = State::Running { stage: None };
                 decide(run, Effect::UpdateStatus);
@@ -249,7 +251,8 @@ fn settle(run: &mut Run, effect: Effect, input: &Input) -> bool {
 }
 
 fn postpone(run: &mut Run, effect: Effect, retry_at: Timestamp) -> bool {
-    let too_long = retry_at > run.created_at + SignedDuration::from_secs(START_PATIENCE_SECONDS);
+    let deadline = run.deadline_at.unwrap_or(retry_at);
+    let too_long = retry_at + SignedDuration::from_secs(run.deadline_seconds.into()) > deadline;
     if effect == Effect::StartTask && run.state == State::Starting && too_long {
         return end(run, failed(Failure::new(FailureCode::Infrastructure, "no capacity for the agent's task within an hour")));
     }

@@ -28,9 +28,9 @@ pub struct Run {
     pub lease: Option<Lease>,
     /// When a waiting run tries again.
     pub wake_at: Option<Timestamp>,
-    /// By when the run must be terminal (R19); counted from the moment its task is asked for.
+    /// By when the run must be terminal (R19): the task's time, counted from its start; before it, the start's patience as well.
     pub deadline_at: Option<Timestamp>,
-    /// How long the run may take from then, seconds.
+    /// How long the task may take, seconds.
     pub deadline_seconds: u32,
     pub task: Option<Task>,
     /// The stored result's key in the bucket.
