@@ -117,3 +117,29 @@ pub enum TaskEnd {
     /// Nobody knows the task any more.
     Lost,
 }
+
+impl Input {
+    /// The input's word in logs and tables.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Input::Woken => "woken",
+            Input::SlotsClaimed => "slots_claimed",
+            Input::SlotsBusy { .. } => "slots_busy",
+            Input::TaskStarted { .. } => "task_started",
+            Input::Heartbeat { .. } => "heartbeat",
+            Input::ChangesStored { .. } => "changes_stored",
+            Input::AnswerStored { .. } => "answer_stored",
+            Input::TaskFailed { .. } => "task_failed",
+            Input::TaskEnded { .. } => "task_ended",
+            Input::BranchPushed { .. } => "branch_pushed",
+            Input::PullRequestReady { .. } => "pull_request_ready",
+            Input::Rejected { .. } => "rejected",
+            Input::Cancel { .. } => "cancel",
+            Input::DeadlinePassed => "deadline_passed",
+            Input::Done { .. } => "done",
+            Input::StatusPosted { .. } => "status_posted",
+            Input::Postponed { .. } => "postponed",
+            Input::Abandoned { .. } => "abandoned",
+        }
+    }
+}
