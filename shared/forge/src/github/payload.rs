@@ -1,0 +1,140 @@
+//! The narrow part of GitHub's webhook payloads that Patchbay reads, and how leniently it reads it: a field that is
+//! missing, null or of an unexpected type is absent, never an error. What the parts mean is `convert`'s business.
+
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, Deserializer, IgnoredAny};
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+
+/// Reads a field by its own type if it fits, and as absent if it does not.
+fn lenient<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned + Default,
+{
+    let raw = <&RawValue>::deserialize(deserializer)?;
+    Ok(serde_json::from_str(raw.get()).unwrap_or_default())
+}
+
+macro_rules! lenient_struct {
+    ($(#[$doc:meta])* $name:ident { $($(#[$attribute:meta])* $field:ident: $type:ty),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Default, Deserialize)]
+        pub(super) struct $name {
+            $($(#[$attribute])* #[serde(default, deserialize_with = "lenient")] pub(super) $field: $type,)*
+        }
+    };
+}
+
+lenient_struct! {
+    /// What any payload may hold.
+    Payload {
+        action: Option<String>,
+        installation: Option<Installation>,
+        sender: Option<Account>,
+        repository: Option<RepositoryPart>,
+        issue: Option<Thread>,
+        pull_request: Option<Thread>,
+        comment: Option<CommentPart>,
+        review: Option<CommentPart>,
+        label: Option<Named>,
+        repositories: Vec<RepositoryPart>,
+        repositories_added: Vec<RepositoryPart>,
+        repositories_removed: Vec<RepositoryPart>,
+        #[serde(rename = "ref")]
+        full_ref: Option<String>,
+        before: Option<String>,
+        after: Option<String>,
+        forced: bool,
+        deleted: bool,
+        commits: Vec<IgnoredAny>,
+        pusher: Option<Named>,
+    }
+}
+
+lenient_struct! {
+    /// A user, bot or organisation.
+    Account {
+        id: Option<u64>,
+        login: Option<String>,
+        #[serde(rename = "type")]
+        kind: Option<String>,
+    }
+}
+
+lenient_struct! {
+    /// A label, or the person who pushed.
+    Named {
+        name: Option<String>,
+    }
+}
+
+lenient_struct! {
+    RepositoryPart {
+        id: Option<u64>,
+        name: Option<String>,
+        full_name: Option<String>,
+        owner: Option<Account>,
+        default_branch: Option<String>,
+        private: bool,
+    }
+}
+
+lenient_struct! {
+    Installation {
+        id: Option<u64>,
+        account: Option<Account>,
+        permissions: BTreeMap<String, String>,
+        repository_selection: Option<String>,
+    }
+}
+
+lenient_struct! {
+    /// An issue or a pull request.
+    Thread {
+        number: Option<u64>,
+        title: Option<String>,
+        body: Option<String>,
+        html_url: Option<String>,
+        state: Option<String>,
+        user: Option<Account>,
+        labels: Vec<Named>,
+        /// Only on issues that are pull requests.
+        pull_request: Option<IgnoredAny>,
+        head: Option<Side>,
+        base: Option<Side>,
+    }
+}
+
+lenient_struct! {
+    /// Head or base of a pull request.
+    Side {
+        #[serde(rename = "ref")]
+        branch: Option<String>,
+        sha: Option<String>,
+        /// Null for a deleted fork.
+        repo: Option<RepositoryPart>,
+    }
+}
+
+lenient_struct! {
+    /// A comment, a review comment or a review.
+    CommentPart {
+        id: Option<u64>,
+        body: Option<String>,
+        html_url: Option<String>,
+        user: Option<Account>,
+        performed_via_github_app: Option<AppPart>,
+    }
+}
+
+lenient_struct! {
+    AppPart {
+        id: Option<u64>,
+    }
+}
+
+/// Reads the top of a payload.
+pub(super) fn read(json: &[u8]) -> Result<Payload, serde_json::Error> {
+    serde_json::from_slice(json)
+}
