@@ -1,5 +1,10 @@
 //! The change set: what the agent changed, as data that nobody trusts, and the rules it must pass (R29–R31).
 
+mod path;
+mod validate;
+
+pub use validate::{Refusal, Why, validate};
+
 use serde::{Deserialize, Serialize};
 
 /// Everything that differs from the base commit.
@@ -41,3 +46,6 @@ pub enum Content {
     /// Anything else, standard base64.
     Base64(String),
 }
+
+#[cfg(test)]
+mod tests;
