@@ -1,1 +1,4 @@
-fn main() {}
+//! Journeys through the real binaries, and checks of the repository itself.
+
+mod architecture;
+mod template;

@@ -1,0 +1,173 @@
+//! What template.yaml must hold beyond what `sam validate --lint` and cfn-lint see.
+//!
+//! `document` reads the template, `queues`, `privileges` and `resources` hold the rules. A rule takes the template and
+//! returns its breaches, so that `every_rule_notices_its_breach` can break the template in memory and see the rule fail.
+
+mod document;
+mod privileges;
+mod queues;
+mod resources;
+
+use document::Template;
+use serde_json::{Value, json};
+
+type Rule = fn(&Template) -> Vec<String>;
+
+#[track_caller]
+fn holds(rule: Rule) {
+    let breaches = rule(&Template::load());
+    assert!(breaches.is_empty(), "template.yaml breaks a rule:\n  {}", breaches.join("\n  "));
+}
+
+#[test]
+fn a_queue_hides_a_message_for_six_timeouts_of_its_function() {
+    holds(queues::visibility);
+}
+
+#[test]
+fn every_queue_event_reports_batch_item_failures_and_bounds_its_concurrency() {
+    holds(queues::events);
+}
+
+#[test]
+fn every_queue_gives_up_into_a_queue_of_its_own_after_five_receives_at_least() {
+    holds(queues::dead_letters);
+}
+
+#[test]
+fn queues_and_bucket_refuse_plain_http() {
+    holds(queues::tls_only);
+}
+
+#[test]
+fn every_function_has_a_role_of_its_own() {
+    holds(privileges::own_roles);
+}
+
+#[test]
+fn no_role_holds_a_wildcard_outside_the_reviewed_list() {
+    holds(privileges::wildcards);
+}
+
+#[test]
+fn only_the_listed_functions_read_a_secret_or_the_vault() {
+    holds(privileges::readers);
+}
+
+#[test]
+fn only_the_vaults_users_may_use_the_key_directly() {
+    holds(privileges::direct_key_use);
+}
+
+#[test]
+fn a_function_is_told_of_exactly_what_it_may_use() {
+    holds(privileges::environment_matches);
+}
+
+#[test]
+fn no_environment_holds_a_secret() {
+    holds(privileges::no_secret_values);
+}
+
+#[test]
+fn every_function_folder_is_exactly_one_resource() {
+    holds(resources::folders);
+}
+
+#[test]
+fn every_table_recovers_and_forgets() {
+    holds(resources::tables);
+}
+
+#[test]
+fn every_function_logs_into_a_group_that_forgets() {
+    holds(resources::log_groups);
+}
+
+#[test]
+fn the_agent_task_has_no_role_and_the_agent_no_way_to_the_supervisors_files() {
+    holds(resources::agent_task);
+}
+
+#[test]
+fn the_bucket_is_sealed_private_and_forgets() {
+    holds(resources::bucket);
+}
+
+#[test]
+fn queues_and_functions_have_their_alarms() {
+    holds(resources::alarms);
+}
+
+#[test]
+fn the_task_gateway_streams_and_webhooks_are_throttled_by_the_stage_only() {
+    holds(resources::doors);
+}
+
+/// One breach per line: the rule, the place, what is put there (`null` takes the place away).
+#[test]
+fn every_rule_notices_its_breach() {
+    let statement = json!({"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": {"Ref": "GithubAppSecret"}});
+    let everything = json!({"Effect": "Allow", "Action": "dynamodb:*", "Resource": {"Fn::GetAtt": "RunsTable.Arn"}});
+    let all_tables = json!({"Effect": "Allow", "Action": "dynamodb:GetItem", "Resource": "*"});
+    let vault = json!({"Effect": "Allow", "Action": "dynamodb:Query", "Resource": {"Fn::GetAtt": "VaultTable.Arn"}});
+    let unsealed = json!({"Effect": "Allow", "Action": "kms:Decrypt", "Resource": {"Fn::GetAtt": "Key.Arn"}});
+    let in_role = |role: &str| format!("/Resources/{role}/Properties/Policies/0/PolicyDocument/Statement/0");
+    let container = |n: usize, what: &str| format!("/Resources/AgentTaskDefinition/Properties/ContainerDefinitions/{n}/{what}");
+    let own = |resource: &str, what: &str| format!("/Resources/{resource}/Properties/{what}");
+    let breaches: Vec<(Rule, String, Value)> = vec![
+        (queues::visibility, own("EventsQueue", "VisibilityTimeout"), json!(359)),
+        (queues::visibility, own("RunResults", "Timeout"), json!(121)),
+        (queues::visibility, "/Globals/Function/Timeout".into(), json!(90)),
+        (queues::events, own("RunLauncher", "Events/Runs/Properties/FunctionResponseTypes"), Value::Null),
+        (queues::events, own("RunLauncher", "Events/Runs/Properties/ScalingConfig"), json!({"MaximumConcurrency": 1})),
+        (queues::events, "/Parameters/MaximumConcurrency/MinValue".into(), json!(1)),
+        (queues::dead_letters, own("RunsQueue", "RedrivePolicy"), Value::Null),
+        (queues::dead_letters, own("RunsQueue", "RedrivePolicy/maxReceiveCount"), json!(4)),
+        (queues::dead_letters, own("RunsQueue", "RedrivePolicy/deadLetterTargetArn"), json!({"Fn::GetAtt": "EventsQueueDlq.Arn"})),
+        (queues::dead_letters, own("RunsQueue", "SqsManagedSseEnabled"), json!(false)),
+        (queues::tls_only, "/Resources/RunsQueueDlqPolicy".into(), Value::Null),
+        (queues::tls_only, "/Resources/BucketPolicy".into(), Value::Null),
+        (privileges::own_roles, own("RunResults", "Role"), json!({"Fn::GetAtt": "RunLauncherRole.Arn"})),
+        (privileges::own_roles, own("RunResultsRole", "ManagedPolicyArns"), json!(["arn:aws:iam::aws:policy/AdministratorAccess"])),
+        (privileges::own_roles, own("RunResults", "Policies"), json!(["AmazonS3FullAccess"])),
+        (privileges::wildcards, in_role("RunResultsRole"), everything),
+        (privileges::wildcards, in_role("RunResultsRole"), all_tables),
+        (privileges::readers, in_role("WebhookIntakeRole"), statement.clone()),
+        (privileges::readers, in_role("AgentExecutionRole"), statement),
+        (privileges::readers, in_role("RunReaperRole"), vault),
+        (privileges::direct_key_use, in_role("RunReaperRole"), unsealed),
+        (privileges::environment_matches, own("TriggerMatcher", "Environment/Variables/TABLE_RUNS"), Value::Null),
+        (privileges::environment_matches, own("WebhookIntake", "Environment/Variables/SECRET_MODEL_ID"), json!({"Ref": "ModelSecret"})),
+        (privileges::environment_matches, own("TaskGateway", "Environment/Variables/QUEUE_RUNS_URL"), json!({"Ref": "RunsQueue"})),
+        (privileges::no_secret_values, own("TaskGateway", "Environment/Variables/MODEL_API_KEY"), json!("sk-123")),
+        (privileges::no_secret_values, own("TaskGateway", "Environment/Variables/X"), json!("{{resolve:secretsmanager:x}}")),
+        (privileges::no_secret_values, container(1, "Secrets"), json!([{"Name": "X", "ValueFrom": "arn"}])),
+        (resources::folders, own("RunReaper", "CodeUri"), json!("functions/run-results")),
+        (resources::folders, "/Resources/RunReaper".into(), Value::Null),
+        (resources::folders, container(0, "Command"), json!(["agent", "supervise"])),
+        (resources::tables, own("VaultTable", "PointInTimeRecoverySpecification"), Value::Null),
+        (resources::tables, own("VaultTable", "TimeToLiveSpecification/AttributeName"), json!("expires")),
+        (resources::tables, "/Resources/VaultTable/DeletionPolicy".into(), Value::Null),
+        (resources::log_groups, own("RunReaperLogs", "RetentionInDays"), Value::Null),
+        (resources::log_groups, own("RunReaper", "LoggingConfig"), Value::Null),
+        (resources::agent_task, own("AgentTaskDefinition", "TaskRoleArn"), json!({"Fn::GetAtt": "AgentExecutionRole.Arn"})),
+        (resources::agent_task, own("AgentTaskDefinition", "PidMode"), json!("task")),
+        (resources::agent_task, container(1, "User"), json!("10001:10000")),
+        (resources::agent_task, container(0, "User"), json!("0")),
+        (resources::agent_task, container(1, "ReadonlyRootFilesystem"), json!(false)),
+        (resources::agent_task, container(1, "MountPoints/0/SourceVolume"), json!("private")),
+        (resources::agent_task, container(1, "Essential"), json!(true)),
+        (resources::bucket, own("Bucket", "PublicAccessBlockConfiguration/BlockPublicPolicy"), json!(false)),
+        (resources::bucket, own("Bucket", "LifecycleConfiguration/Rules/0/ExpirationInDays"), json!(30)),
+        (resources::alarms, "/Resources/RunsQueueDlqAlarm".into(), Value::Null),
+        (resources::alarms, "/Resources/RunReaperErrorsAlarm".into(), Value::Null),
+        (resources::doors, own("TaskGateway", "FunctionUrlConfig/InvokeMode"), json!("BUFFERED")),
+        (resources::doors, own("HttpApi", "DefaultRouteSettings"), Value::Null),
+    ];
+    for (rule, place, value) in breaches {
+        let mut template = Template::load();
+        template.put(&place, value.clone());
+        assert!(!rule(&template).is_empty(), "nobody noticed {value} at {place}");
+    }
+}

@@ -1,0 +1,174 @@
+//! Rules about everything that is neither a queue nor a role: folders, tables, logs, the agent's task, the bucket,
+//! alarms and the two doors.
+
+use super::document::{Template, each, list, referred, root};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+/// functions/ and the template name the same things: a function each, agent-task the two containers.
+pub(super) fn folders(template: &Template) -> Vec<String> {
+    let mut breaches = Vec::new();
+    let entries = std::fs::read_dir(root().join("functions")).expect("functions/ is there");
+    let folders: BTreeSet<String> = entries.map(|e| e.expect("readable").file_name().to_string_lossy().into_owned()).collect();
+    let mut named = Vec::new();
+    for (function, properties) in template.functions() {
+        let folder = properties["CodeUri"].as_str().and_then(|u| u.strip_prefix("functions/")).unwrap_or_default();
+        let build = template.at(&format!("/Resources/{function}/Metadata"));
+        if build["BuildMethod"] != "rust-cargolambda" || build["BuildProperties"]["Binary"] != folder {
+            breaches.push(format!("{function} does not build the binary {folder}"));
+        }
+        if properties["FunctionName"]["Fn::Sub"] != format!("${{AWS::StackName}}-{folder}") {
+            breaches.push(format!("{function} is not named after {folder}"));
+        }
+        named.push(folder.to_owned());
+    }
+    let tasks = template.of_type("AWS::ECS::TaskDefinition");
+    let commands = tasks.iter().flat_map(|(_, p)| list(&p["ContainerDefinitions"])).map(|c| &c["Command"]);
+    if commands.collect::<Vec<_>>() == [&json!(["agent-task", "supervise"]), &json!(["agent-task", "work"])] {
+        named.push("agent-task".to_owned());
+    }
+    if named.iter().collect::<BTreeSet<_>>() != folders.iter().collect() || named.len() != folders.len() {
+        breaches.push(format!("functions/ holds {folders:?}, the template {named:?}"));
+    }
+    breaches
+}
+
+/// Point-in-time recovery, expiry, on demand, encrypted, kept when the stack goes.
+pub(super) fn tables(template: &Template) -> Vec<String> {
+    let mut breaches = Vec::new();
+    let tables = template.of_type("AWS::DynamoDB::Table");
+    for (table, properties) in &tables {
+        let mut must = |holds: bool, what: &str| {
+            if !holds {
+                breaches.push(format!("{table}: {what}"));
+            }
+        };
+        must(properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] == true, "no point-in-time recovery");
+        must(properties["TimeToLiveSpecification"] == json!({"AttributeName": "ttl", "Enabled": true}), "nothing expires");
+        must(properties["BillingMode"] == "PAY_PER_REQUEST", "not on demand");
+        must(properties["SSESpecification"]["SSEEnabled"] == true, "not encrypted with a key of the account");
+        must(properties["TableName"].is_null(), "named: it could not be made again beside the retained one");
+        for policy in ["DeletionPolicy", "UpdateReplacePolicy"] {
+            must(template.at(&format!("/Resources/{table}/{policy}")) == "Retain", policy);
+        }
+    }
+    if tables.len() != 5 {
+        breaches.push(format!("{} tables", tables.len()));
+    }
+    breaches
+}
+
+/// Each function and the agent's task writes into a group of the template, under the function's name, with retention.
+pub(super) fn log_groups(template: &Template) -> Vec<String> {
+    let mut breaches = Vec::new();
+    for (function, properties) in template.functions() {
+        let name = properties["FunctionName"]["Fn::Sub"].as_str().unwrap_or_default();
+        let group = template.property(&format!("{function}Logs"), "LogGroupName");
+        if group["Fn::Sub"] != format!("/aws/lambda/{name}") || properties["LoggingConfig"]["LogGroup"] != json!({"Ref": format!("{function}Logs")}) {
+            breaches.push(format!("{function} does not log into {function}Logs"));
+        }
+    }
+    let groups = template.of_type("AWS::Logs::LogGroup");
+    breaches.extend(groups.iter().filter(|(_, p)| p["RetentionInDays"].is_null()).map(|(g, _)| format!("{g} keeps for ever")));
+    if template.at("/Globals/Function/LoggingConfig/LogFormat") != "JSON" {
+        breaches.push("functions do not log JSON".into());
+    }
+    breaches
+}
+
+/// R22, R28: no role, no shared processes, nothing of the supervisor's reachable from the agent.
+pub(super) fn agent_task(template: &Template) -> Vec<String> {
+    let mut breaches = Vec::new();
+    let mut must = |holds: bool, what: &str| {
+        if !holds {
+            breaches.push(what.to_owned());
+        }
+    };
+    let task = template.at("/Resources/AgentTaskDefinition/Properties");
+    must(task["TaskRoleArn"].is_null(), "the task has a role, whose credentials both containers could fetch");
+    must(task["PidMode"].is_null() && task["IpcMode"].is_null(), "the containers share processes or memory");
+    let containers: Vec<&Value> = list(&task["ContainerDefinitions"]).collect();
+    let [supervisor, agent] = containers[..] else { return vec!["not two containers".into()] };
+    must(supervisor["Name"] == "supervisor" && supervisor["Essential"] == true, "the first container is not the essential supervisor");
+    must(agent["Name"] == "agent" && agent["Essential"] == false, "the agent's end would end the supervisor");
+    must(agent["Memory"].is_object(), "the agent's memory has no limit of its own");
+    must(supervisor["StopTimeout"].as_u64() >= Some(30), "the supervisor has no time to flush");
+    must(user(supervisor) != user(agent), "both containers are the same user");
+    for container in [supervisor, agent] {
+        must(user(container).is_some_and(|u| u >= 10_000), "a container is root or a system user");
+        must(container["ReadonlyRootFilesystem"] == true, "a root file system is writable");
+        must(container["LinuxParameters"]["Capabilities"]["Drop"] == json!(["ALL"]), "a container keeps Linux capabilities");
+    }
+    let volumes = |c: &Value| list(&c["MountPoints"]).map(|m| m["SourceVolume"].clone()).collect::<Vec<_>>();
+    let shared: Vec<Value> = volumes(supervisor).into_iter().filter(|v| volumes(agent).contains(v)).collect();
+    must(shared == [json!("work")], "the containers share more or less than the work volume");
+    must(volumes(supervisor).contains(&json!("private")), "the supervisor has no private volume");
+    must(list(&agent["Environment"]).all(|v| v["Name"] != "PATCHBAY_PRIVATE_DIR"), "the agent knows the private folder");
+    breaches
+}
+
+fn user(container: &Value) -> Option<u32> {
+    container["User"].as_str()?.split(':').next()?.parse().ok()
+}
+
+/// KMS, no public access, payloads for 7 days, results for 14.
+pub(super) fn bucket(template: &Template) -> Vec<String> {
+    let mut breaches = Vec::new();
+    let bucket = template.at("/Resources/Bucket/Properties");
+    let default = &bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"][0]["ServerSideEncryptionByDefault"];
+    if default != &json!({"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": {"Fn::GetAtt": "Key.Arn"}}) {
+        breaches.push("not encrypted with the stack's key".to_owned());
+    }
+    let access = each(&bucket["PublicAccessBlockConfiguration"]);
+    if access.filter(|v| **v == json!(true)).count() != 4 {
+        breaches.push("public access is not blocked in all four ways".to_owned());
+    }
+    for (prefix, days) in [("deliveries/", 7), ("results/", 14)] {
+        let rules = list(&bucket["LifecycleConfiguration"]["Rules"]);
+        if !rules.into_iter().any(|r| r["Prefix"] == prefix && r["ExpirationInDays"] == days && r["Status"] == "Enabled") {
+            breaches.push(format!("{prefix} is not gone after {days} days"));
+        }
+    }
+    breaches
+}
+
+/// R47: dead letters, age, errors, throttles; and every alarm can reach somebody.
+pub(super) fn alarms(template: &Template) -> Vec<String> {
+    let alarms = template.of_type("AWS::CloudWatch::Alarm");
+    let watched = |resource: &str, metric: &str| {
+        alarms.iter().any(|(_, a)| a["MetricName"] == metric && list(&a["Dimensions"]).any(|d| referred(d).iter().any(|r| r == resource)))
+    };
+    let mut wanted = vec![("HttpApi", "5xx")];
+    for (queue, _) in template.of_type("AWS::SQS::Queue") {
+        wanted.push((queue, if queue.ends_with("Dlq") { "ApproximateNumberOfMessagesVisible" } else { "ApproximateAgeOfOldestMessage" }));
+    }
+    for (function, _) in template.functions() {
+        wanted.extend([(function, "Errors"), (function, "Throttles")]);
+    }
+    let missing = wanted.into_iter().filter(|(r, m)| !watched(r, m)).map(|(r, m)| format!("nobody watches {m} of {r}"));
+    let silent = alarms.iter().filter(|(_, a)| !referred(&a["AlarmActions"]).contains(&"AlarmTopicArn".to_owned()));
+    missing.chain(silent.map(|(a, _)| format!("{a} reaches nobody"))).collect()
+}
+
+/// task-gateway streams for 15 minutes; the API throttles as a whole, never by route or address (R10).
+pub(super) fn doors(template: &Template) -> Vec<String> {
+    let mut breaches = Vec::new();
+    if template.property("TaskGateway", "FunctionUrlConfig") != &json!({"AuthType": "NONE", "InvokeMode": "RESPONSE_STREAM"}) {
+        breaches.push("task-gateway's URL is not a public streaming one".to_owned());
+    }
+    if template.timeout("TaskGateway") != 900 {
+        breaches.push("task-gateway cannot stream for 15 minutes".to_owned());
+    }
+    if template.property("HttpApi", "DefaultRouteSettings/ThrottlingRateLimit").is_null() || !template.property("HttpApi", "RouteSettings").is_null() {
+        breaches.push("webhooks are not throttled by the stage alone".to_owned());
+    }
+    let events = template.functions().into_iter().flat_map(|(f, p)| each(&p["Events"]).map(move |e| (f, e)));
+    let routes: BTreeSet<_> = events
+        .filter(|(_, e)| e["Type"] == "HttpApi")
+        .map(|(f, e)| format!("{} {} → {f}", e["Properties"]["Method"], e["Properties"]["Path"]).replace('"', ""))
+        .collect();
+    if routes != BTreeSet::from(["GET /health → WebhookIntake".to_owned(), "POST /webhooks/github → WebhookIntake".to_owned()]) {
+        breaches.push(format!("the API routes {routes:?}"));
+    }
+    breaches
+}
