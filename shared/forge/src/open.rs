@@ -1,6 +1,6 @@
 //! Opens a forge from its configuration. Which provider a connection belongs to is known by the caller.
 
-use crate::{Forge, ForgeError};
+use crate::{Forge, ForgeError, github};
 use secrecy::SecretString;
 use std::sync::Arc;
 
@@ -23,5 +23,5 @@ pub struct GithubConfig {
 /// # Errors
 /// [`ForgeError::Permanent`] if the key is no RSA key in PEM or a URL is none. The key's text is never part of it.
 pub fn open_github(config: GithubConfig) -> Result<Arc<dyn Forge>, ForgeError> {
-    Err(ForgeError::Unsupported(format!("no client for {} yet", config.api_url)))
+    Ok(Arc::new(github::client::GithubForge::new(config)?))
 }

@@ -1,7 +1,18 @@
 //! GitHub: `webhook` checks signatures, `convert` turns payloads into events (neither touches the network), `client`
 //! is the `Forge` over the REST API. octocrab is used in here and nowhere else.
 
+mod access;
+mod answers;
 mod body;
+pub(crate) mod client;
+mod code;
 pub mod convert;
+mod deliveries;
 mod payload;
+mod pulls;
+mod refusal;
+mod route;
+mod threads;
+mod tokens;
+mod transport;
 pub mod webhook;

@@ -1,0 +1,60 @@
+//! Who the App is, what a repository is now, who may do what in it, and how to clone it.
+
+use super::answers::{AppAnswer, PermissionAnswer, RepositoryAnswer, UserAnswer};
+use super::client::GithubForge;
+use super::route::Call;
+use super::tokens::Purpose;
+use super::transport::Credential;
+use crate::{AppIdentity, CloneAccess, ForgeError, PermissionLevel, RepoAt, UserPermission};
+use patchbay_domain::event::Repository;
+
+impl GithubForge {
+    /// The App's own words about itself. The bot account is a public fact that no App token can be asked for, so that it
+    /// is looked up without one; failing that (private GHES, used-up anonymous budget), it stays unknown.
+    pub(super) async fn load_identity(&self) -> Result<AppIdentity, ForgeError> {
+        let app: AppAnswer = self.call_as_app(&Call::get("/app", &[])).await?.json()?;
+        if app.id != self.app_id {
+            return Err(ForgeError::Permanent(format!("the key belongs to App {}, not {}", app.id, self.app_id)));
+        }
+        let call = Call::get("/users/{login}", &[&format!("{}[bot]", app.slug)]);
+        let bot = self.transport.send(&call, Credential::Anonymous).await.and_then(|answer| answer.json::<UserAnswer>());
+        Ok(AppIdentity { app_id: app.id, slug: app.slug, bot_user_id: bot.ok().map(|user| user.id) })
+    }
+
+    /// GitHub redirects renamed repositories; another repository that took over the name is not the one that was meant.
+    pub(super) async fn load_repository(&self, at: &RepoAt) -> Result<Repository, ForgeError> {
+        let call = Call::get("/repos/{owner}/{repo}", &[&at.repository.owner, &at.repository.name]);
+        let answer: RepositoryAnswer = self.call(at, Purpose::Facts, &call).await?.json()?;
+        if answer.id != at.repository.id {
+            return Err(ForgeError::NotFound(format!("{} is another repository now", at.repository.full_name())));
+        }
+        if answer.archived || answer.disabled {
+            return Err(ForgeError::Permanent(format!("{} is archived or disabled", at.repository.full_name())));
+        }
+        Ok(answer.into_repository())
+    }
+
+    pub(super) async fn load_permission(&self, at: &RepoAt, login: &str) -> Result<UserPermission, ForgeError> {
+        let template = "/repos/{owner}/{repo}/collaborators/{login}/permission";
+        let call = Call::get(template, &[&at.repository.owner, &at.repository.name, login]);
+        match self.call(at, Purpose::Facts, &call).await {
+            Ok(answer) => {
+                let answer: PermissionAnswer = answer.json()?;
+                let level = answer.level();
+                Ok(answer.user.map_or(NOBODY, |user| UserPermission { user_id: user.id, level }))
+            }
+            Err(ForgeError::NotFound(_)) => Ok(NOBODY),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Minted for this caller alone: the token leaves our hands, so nobody else's work may depend on it.
+    pub(super) async fn mint_clone_access(&self, at: &RepoAt) -> Result<CloneAccess, ForgeError> {
+        let token = self.tokens.mint(&self.transport, at, Purpose::Clone).await?;
+        let url = format!("{}/{}.git", self.web_url, at.repository.full_name());
+        Ok(CloneAccess { url, token: token.secret, expires_at: token.expires_at })
+    }
+}
+
+/// The answer about an account that the repository does not know.
+const NOBODY: UserPermission = UserPermission { user_id: 0, level: PermissionLevel::None };
