@@ -49,6 +49,12 @@ impl HitKind {
     }
 }
 
+impl std::fmt::Display for HitKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
 /// Token shapes. A hit must be worth blocking a pull request for: prefixes alone are not enough.
 const SHAPES: [(HitKind, &str); 8] = [
     (HitKind::GithubToken, r"\bgh[pousr]_[A-Za-z0-9]{30,}"),

@@ -27,7 +27,7 @@ pub fn apply(run: &Run, input: &Input, now: Timestamp) -> Transition {
         Input::Done { effect } | Input::Abandoned { effect } => settle(&mut next, *effect, input),
         Input::StatusPosted { comment } => {
             next.status_comment = Some(*comment);
-            remove(&mut next, Effect::UpdateStatus);
+            finish(&mut next, Effect::UpdateStatus);
             true
         }
         Input::Postponed { effect, retry_at } => postpone(&mut next, *effect, *retry_at),
@@ -97,6 +97,8 @@ fn queued(run: &mut Run, input: &Input, now: Timestamp) -> bool {
 
 fn working(run: &mut Run, input: &Input, now: Timestamp) -> bool {
     match input {
+        // Said twice: the task's time does not begin anew.
+        Input::TaskStarted { arn } if run.task.as_ref().is_some_and(|task| task.arn == *arn) => remove(run, Effect::StartTask),
         Input::TaskStarted { arn } => {
             remove(run, Effect::StartTask);
             run.task = Some(Task { arn: arn.clone(), started_at: now, last_seen_at: now, ended: false });
@@ -139,6 +141,8 @@ fn after(run: &mut Run, input: &Input) -> bool {
             if run.state.is_terminal() { decide(run, Effect::StopTask) } else { true }
         }
         Input::TaskEnded { .. } => mark_ended(run) | remove(run, Effect::StopTask),
+        // The claim was under way when the run ended, and its slots may have been given back before it went through.
+        Input::SlotsClaimed if run.state.is_terminal() => decide(run, Effect::ReleaseSlots),
         _ => false,
     }
 }
@@ -184,7 +188,7 @@ fn written(run: &mut Run, input: &Input) -> bool {
         // Cancelled while the write was under way: take back what should not have appeared (R21).
         (Input::BranchPushed { branch }, true) if run.branch.is_none() => {
             run.branch = Some(branch.clone());
-            may_write(run) && decide(run, Effect::RetractPullRequest)
+            if may_write(run) { decide(run, Effect::RetractPullRequest) } else { true }
         }
         (Input::PullRequestReady { number, url, updated }, false) if run.state == State::Applying => {
             let outcome = Outcome::PullRequest { number: *number, url: url.clone(), updated: *updated };
@@ -239,15 +243,34 @@ fn may_write(run: &Run) -> bool {
     !matches!(&run.state, State::Cancelled { reason } if !reason.may_still_write())
 }
 
+/// An effect is done, or never will be. A run that cannot live without it ends instead of waiting for its deadline.
 fn settle(run: &mut Run, effect: Effect, input: &Input) -> bool {
-    let was_there = remove(run, effect);
-    if matches!(input, Input::Abandoned { .. }) && effect == Effect::OpenPullRequest && run.state == State::Applying {
-        return end(run, failed(Failure::new(FailureCode::ForgeRefused, "the pull request could not be opened")));
+    if !matches!(input, Input::Abandoned { .. }) {
+        return finish(run, effect);
     }
-    if effect == Effect::StopTask {
+    let failure = match (effect, &run.state) {
+        (Effect::StartTask, State::Starting) => Failure::new(FailureCode::Infrastructure, "the agent's task could not be started"),
+        (Effect::PushBranch, State::Applying) => Failure::new(FailureCode::ForgeRefused, "the branch could not be written"),
+        (Effect::OpenPullRequest, State::Applying) => Failure::new(FailureCode::ForgeRefused, "the pull request could not be opened"),
+        _ => return remove(run, effect),
+    };
+    end(run, failed(failure))
+}
+
+/// An effect's try succeeded. What was decided anew meanwhile stays, to be done once more.
+fn finish(run: &mut Run, effect: Effect) -> bool {
+    if effect == Effect::StopTask && run.has_pending(effect) {
         mark_ended(run);
     }
-    was_there
+    match run.outbox.iter_mut().find(|p| p.effect == effect) {
+        Some(pending) if pending.tries > 0 && pending.decided_after == pending.tries => {
+            // This is noted once: a second word of the same try finishes it.
+            pending.decided_after = 0;
+            pending.not_before = None;
+            true
+        }
+        _ => remove(run, effect),
+    }
 }
 
 fn postpone(run: &mut Run, effect: Effect, retry_at: Timestamp) -> bool {
@@ -279,8 +302,11 @@ fn mark_ended(run: &mut Run) -> bool {
 fn decide(run: &mut Run, effect: Effect) -> bool {
     let place = effect.place(&run.state);
     match run.outbox.iter_mut().find(|p| p.effect == effect) {
-        Some(pending) => pending.place = place,
-        None => run.outbox.push(PendingEffect { effect, tries: 0, not_before: None, place }),
+        Some(pending) => {
+            pending.place = place;
+            pending.decided_after = pending.tries;
+        }
+        None => run.outbox.push(PendingEffect { effect, tries: 0, decided_after: 0, not_before: None, place }),
     }
     true
 }

@@ -43,6 +43,10 @@ pub struct PendingEffect {
     pub effect: Effect,
     /// How often somebody began to perform it. Above zero, look before you write (R33).
     pub tries: u32,
+    /// After how many tries it was last decided. When it was decided anew during a try, that try may have shown an
+    /// older state, and the effect stays in the outbox when the try is done.
+    #[serde(default)]
+    pub decided_after: u32,
     pub not_before: Option<Timestamp>,
     pub place: Place,
 }

@@ -12,3 +12,6 @@ pub use apply::{Transition, apply};
 pub use effect::{Effect, PendingEffect, Place};
 pub use input::{CancelReason, Input, SlotScope, TaskEnd};
 pub use state::{Outcome, QueuedBecause, Run, State};
+
+#[cfg(test)]
+mod tests;
