@@ -9,13 +9,14 @@ mod words;
 pub use error::ForgeError;
 pub use open::{GithubConfig, open_github};
 pub use words::{
-    AppIdentity, CloneAccess, CommentRef, DeliveryRequest, LoggedDelivery, NewCommit, NewPullRequest, PermissionLevel, PullRequest, RepoAt,
-    UserPermission,
+    AppIdentity, CloneAccess, CommentRef, DeliveryRequest, Installation, LoggedDelivery, NewCommit, NewPullRequest, PermissionLevel,
+    PullRequest, RepoAt, UserPermission,
 };
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use patchbay_domain::event::Repository;
+use patchbay_domain::ids::ConnectionId;
 
 /// What Patchbay needs of a code forge. Every call is made as the App itself, with a token that is narrowed to the one
 /// repository and to what the call needs (R37). Writes are tried once: whoever calls looks for the effect before trying
@@ -24,6 +25,9 @@ use patchbay_domain::event::Repository;
 pub trait Forge: Send + Sync {
     /// Who the App is; asked once per process. `bot_user_id` stays `None` where the forge does not tell.
     async fn identity(&self) -> Result<AppIdentity, ForgeError>;
+
+    /// An installation of the App, as the forge knows it. [`ForgeError::NotFound`] if there is none (any more).
+    async fn installation(&self, connection: &ConnectionId) -> Result<Installation, ForgeError>;
 
     /// The repository as it is now, default branch included. [`ForgeError::Permanent`] for an archived or disabled one.
     async fn repository(&self, at: &RepoAt) -> Result<Repository, ForgeError>;

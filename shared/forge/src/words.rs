@@ -67,6 +67,18 @@ pub struct PullRequest {
     pub refs: PullRequestRefs,
 }
 
+/// An installation of the App on an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Installation {
+    pub account_id: u64,
+    pub account_login: String,
+    pub suspended: bool,
+    /// Whether it covers all repositories of the account.
+    pub all_repositories: bool,
+    /// Granted permissions, name → level.
+    pub permissions: BTreeMap<String, String>,
+}
+
 /// A comment that exists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommentRef {

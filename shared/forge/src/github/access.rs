@@ -1,12 +1,13 @@
 //! Who the App is, what a repository is now, who may do what in it, and how to clone it.
 
-use super::answers::{AppAnswer, PermissionAnswer, RepositoryAnswer, UserAnswer};
+use super::answers::{AppAnswer, InstallationAnswer, PermissionAnswer, RepositoryAnswer, UserAnswer};
 use super::client::GithubForge;
 use super::route::Call;
 use super::tokens::Purpose;
 use super::transport::Credential;
-use crate::{AppIdentity, CloneAccess, ForgeError, PermissionLevel, RepoAt, UserPermission};
+use crate::{AppIdentity, CloneAccess, ForgeError, Installation, PermissionLevel, RepoAt, UserPermission};
 use patchbay_domain::event::Repository;
+use patchbay_domain::ids::ConnectionId;
 
 impl GithubForge {
     /// The App's own words about itself. The bot account is a public fact that no App token can be asked for, so that it
@@ -19,6 +20,21 @@ impl GithubForge {
         let call = Call::get("/users/{login}", &[&format!("{}[bot]", app.slug)]);
         let bot = self.transport.send(&call, Credential::Anonymous).await.and_then(|answer| answer.json::<UserAnswer>());
         Ok(AppIdentity { app_id: app.id, slug: app.slug, bot_user_id: bot.ok().map(|user| user.id) })
+    }
+
+    pub(super) async fn load_installation(&self, connection: &ConnectionId) -> Result<Installation, ForgeError> {
+        let Some(id) = connection.installation_id() else {
+            return Err(ForgeError::NotFound(format!("{connection} is no installation of an App")));
+        };
+        let call = Call::get("/app/installations/{installation}", &[&id.to_string()]);
+        let answer: InstallationAnswer = self.call_as_app(&call).await?.json()?;
+        Ok(Installation {
+            account_id: answer.account.id,
+            account_login: answer.account.login,
+            suspended: answer.suspended_at.is_some(),
+            all_repositories: answer.repository_selection == "all",
+            permissions: answer.permissions,
+        })
     }
 
     /// GitHub redirects renamed repositories; another repository that took over the name is not the one that was meant.

@@ -23,6 +23,16 @@ pub(super) struct UserAnswer {
 }
 
 #[derive(Deserialize)]
+pub(super) struct InstallationAnswer {
+    pub(super) account: UserAnswer,
+    pub(super) suspended_at: Option<String>,
+    #[serde(default)]
+    pub(super) repository_selection: String,
+    #[serde(default)]
+    pub(super) permissions: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
 pub(super) struct RepositoryAnswer {
     pub(super) id: u64,
     name: String,

@@ -5,12 +5,13 @@ use super::route::Call;
 use super::tokens::{Purpose, Tokens};
 use super::transport::{Answer, CALL_TIMEOUT, Credential, Transport};
 use crate::{
-    AppIdentity, CloneAccess, CommentRef, DeliveryRequest, Forge, ForgeError, GithubConfig, LoggedDelivery, NewCommit, NewPullRequest,
-    PullRequest, RepoAt, UserPermission,
+    AppIdentity, CloneAccess, CommentRef, DeliveryRequest, Forge, ForgeError, GithubConfig, Installation, LoggedDelivery, NewCommit,
+    NewPullRequest, PullRequest, RepoAt, UserPermission,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
 use patchbay_domain::event::Repository;
+use patchbay_domain::ids::ConnectionId;
 use tokio::sync::OnceCell;
 
 /// One GitHub App at one GitHub.
@@ -69,6 +70,10 @@ pub(super) fn gone_is_done(answered: Result<Answer, ForgeError>) -> Result<(), F
 impl Forge for GithubForge {
     async fn identity(&self) -> Result<AppIdentity, ForgeError> {
         self.identity.get_or_try_init(|| self.load_identity()).await.cloned()
+    }
+
+    async fn installation(&self, connection: &ConnectionId) -> Result<Installation, ForgeError> {
+        self.load_installation(connection).await
     }
 
     async fn repository(&self, at: &RepoAt) -> Result<Repository, ForgeError> {
