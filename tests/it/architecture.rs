@@ -180,7 +180,8 @@ fn files_stay_within_400_lines() {
 
 #[test]
 fn every_module_says_first_what_lives_in_it() {
-    let mute = sources().into_iter().filter(|(_, text)| !text.starts_with("//! "));
+    // A module called `tests` has said it.
+    let mute = sources().into_iter().filter(|(path, text)| !path.ends_with("/tests.rs") && !text.starts_with("//! "));
     none(mute.map(|(path, _)| format!("{path} does not open with //!")).collect());
 }
 

@@ -126,6 +126,8 @@ fn to_json(node: &Yaml<'_>) -> Value {
         Yaml::Value(Scalar::FloatingPoint(f)) => json!(f.into_inner()),
         Yaml::Value(Scalar::Boolean(b)) => json!(b),
         Yaml::Value(Scalar::Null) => Value::Null,
-        Yaml::Representation(..) | Yaml::Alias(_) | Yaml::BadValue => panic!("the template holds {node:?}, which CloudFormation does not know"),
+        Yaml::Representation(..) | Yaml::Alias(_) | Yaml::BadValue => {
+            panic!("the template holds {node:?}, which CloudFormation does not know")
+        }
     }
 }

@@ -13,11 +13,11 @@ const REVIEWED: [(&str, &str, &str); 15] = [
     ("WebhookIntakeRole", "s3:PutObject", "the keys below deliveries/"),
     ("TriggerMatcherRole", "s3:GetObject", "the keys below deliveries/"),
     ("TaskGatewayRole", "s3:PutObject", "the keys below results/"),
-    ("RunLauncherRole", "s3:GetObject", "the keys below results/"),
     ("RunResultsRole", "s3:GetObject", "the keys below results/"),
     ("RunLauncherRole", "ecs:RunTask", "the revisions of one family, on one cluster"),
     ("RunResultsRole", "ecs:StopTask", "the tasks of one cluster"),
-    ("RunResultsRole", "ecs:DescribeTasks", "the tasks of one cluster"),
+    ("RunReaperRole", "s3:GetObject", "the keys below results/"),
+    ("RunLauncherRole", "ecs:ListTasks", "knows no task resources; limited to one cluster by condition"),
     ("RunResultsRole", "ecs:ListTasks", "knows no task resources; limited to one cluster by condition"),
     ("RunReaperRole", "ecs:StopTask", "the tasks of one cluster"),
     ("RunReaperRole", "ecs:DescribeTasks", "the tasks of one cluster"),
@@ -111,7 +111,8 @@ pub(super) fn direct_key_use(template: &Template) -> Vec<String> {
 
 /// Tables, queues, secrets: a function has the variable exactly if its role allows the use.
 pub(super) fn environment_matches(template: &Template) -> Vec<String> {
-    let uses = [("AWS::DynamoDB::Table", "dynamodb:"), ("AWS::SQS::Queue", "sqs:SendMessage"), ("AWS::SecretsManager::Secret", "secretsmanager:")];
+    let uses =
+        [("AWS::DynamoDB::Table", "dynamodb:"), ("AWS::SQS::Queue", "sqs:SendMessage"), ("AWS::SecretsManager::Secret", "secretsmanager:")];
     let mut breaches = Vec::new();
     for (function, properties) in template.functions() {
         let told: BTreeSet<String> = each(&properties["Environment"]["Variables"]).flat_map(referred).collect();

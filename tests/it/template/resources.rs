@@ -64,7 +64,9 @@ pub(super) fn log_groups(template: &Template) -> Vec<String> {
     for (function, properties) in template.functions() {
         let name = properties["FunctionName"]["Fn::Sub"].as_str().unwrap_or_default();
         let group = template.property(&format!("{function}Logs"), "LogGroupName");
-        if group["Fn::Sub"] != format!("/aws/lambda/{name}") || properties["LoggingConfig"]["LogGroup"] != json!({"Ref": format!("{function}Logs")}) {
+        if group["Fn::Sub"] != format!("/aws/lambda/{name}")
+            || properties["LoggingConfig"]["LogGroup"] != json!({"Ref": format!("{function}Logs")})
+        {
             breaches.push(format!("{function} does not log into {function}Logs"));
         }
     }
@@ -159,7 +161,9 @@ pub(super) fn doors(template: &Template) -> Vec<String> {
     if template.timeout("TaskGateway") != 900 {
         breaches.push("task-gateway cannot stream for 15 minutes".to_owned());
     }
-    if template.property("HttpApi", "DefaultRouteSettings/ThrottlingRateLimit").is_null() || !template.property("HttpApi", "RouteSettings").is_null() {
+    if template.property("HttpApi", "DefaultRouteSettings/ThrottlingRateLimit").is_null()
+        || !template.property("HttpApi", "RouteSettings").is_null()
+    {
         breaches.push("webhooks are not throttled by the stage alone".to_owned());
     }
     let events = template.functions().into_iter().flat_map(|(f, p)| each(&p["Events"]).map(move |e| (f, e)));
