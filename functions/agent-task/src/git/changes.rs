@@ -1,0 +1,171 @@
+//! The change set's files: what differs between the base commit and the working copy, read from the supervisor's
+//! own index and objects. No symlink is followed and nothing that the agent left behind is executed or believed.
+
+use super::aside::SetAside;
+use super::raw_diff::{GITLINK, RawChange, SYMLINK, staged_changes};
+use super::{Git, GitError};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use patchbay_domain::change_set::{Change, Content, FileChange};
+use patchbay_domain::task::Limits;
+use std::ffi::OsStr;
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use thiserror::Error;
+
+/// Why there is no change set.
+#[derive(Debug, Error)]
+pub(crate) enum ChangesError {
+    #[error(transparent)]
+    Git(#[from] GitError),
+    #[error("the working copy cannot be read: {0}")]
+    Io(#[from] io::Error),
+    /// One sentence that names the limit and what is over it.
+    #[error("{0}")]
+    TooLarge(String),
+    #[error("the name of a changed file is not valid UTF-8: {0}")]
+    BadName(String),
+}
+
+/// Stages the working copy and returns what differs from `base`, what was set aside not counted.
+///
+/// # Errors
+/// [`ChangesError::TooLarge`] as soon as a limit is known to be passed: before anything big is read.
+pub(crate) async fn collect_changes(git: &Git, base: &str, aside: &SetAside, limits: &Limits) -> Result<Vec<FileChange>, ChangesError> {
+    remove_git_folders(&git.work_tree)?;
+    check_before_staging(git, limits).await?;
+    git.run(&["add", "--all", "--", "."]).await?;
+    let changes: Vec<_> = staged_changes(git, base).await?.into_iter().filter(|c| !is_set_aside(c, aside)).collect();
+    check_count(changes.len(), limits)?;
+    let ids: Vec<&str> = changes.iter().filter(|c| has_blob(c)).map(|c| c.new_id.as_str()).collect();
+    check_sizes(git, &ids, &changes, limits).await?;
+    let mut blobs = read_blobs(git, &ids).await?.into_iter();
+    changes.iter().map(|c| file_change(c, if has_blob(c) { blobs.next() } else { None })).collect()
+}
+
+/// The staged difference as text for a reader, at most `most` bytes of it.
+pub(crate) async fn diff_text(git: &Git, base: &str, most: usize) -> Result<String, GitError> {
+    let out = git.run(&["diff-index", "--cached", "--patch", "--no-color", "--no-renames", "--no-ext-diff", "--no-textconv", base]).await?;
+    let text = String::from_utf8_lossy(&out[..out.len().min(most)]).into_owned();
+    Ok(if out.len() > most { format!("{text}\n[the diff goes on: {} bytes in all]", out.len()) } else { text })
+}
+
+fn has_blob(change: &RawChange) -> bool {
+    !change.is_deletion() && change.new_mode != GITLINK
+}
+
+/// Taken away and still away, or flattened and still the same: not the agent's doing.
+fn is_set_aside(change: &RawChange, aside: &SetAside) -> bool {
+    let removed = change.is_deletion() && aside.removed.contains_key(&change.path);
+    let flattened = change.old_mode == SYMLINK && change.old_id == change.new_id && aside.flattened.contains(&change.path);
+    removed || flattened
+}
+
+fn file_change(change: &RawChange, blob: Option<Vec<u8>>) -> Result<FileChange, ChangesError> {
+    let path =
+        String::from_utf8(change.path.clone()).map_err(|e| ChangesError::BadName(String::from_utf8_lossy(e.as_bytes()).into_owned()))?;
+    if change.is_deletion() {
+        return Ok(FileChange { path, change: Change::Delete });
+    }
+    // A submodule's commit has no content of ours: its id says what it is to whoever refuses it.
+    let bytes = blob.unwrap_or_else(|| change.new_id.clone().into_bytes());
+    let change = Change::Write { mode: change.new_mode.clone(), content: content(bytes), added: change.is_addition() };
+    Ok(FileChange { path, change })
+}
+
+fn content(bytes: Vec<u8>) -> Content {
+    match String::from_utf8(bytes) {
+        Ok(text) if !text.contains('\0') => Content::Text(text),
+        Ok(text) => Content::Base64(BASE64_STANDARD.encode(text)),
+        Err(e) => Content::Base64(BASE64_STANDARD.encode(e.as_bytes())),
+    }
+}
+
+/// Looks at sizes on disk, so that a runaway agent's gigabytes are never copied into the object store.
+async fn check_before_staging(git: &Git, limits: &Limits) -> Result<(), ChangesError> {
+    let out = git.run(&["ls-files", "-z", "--modified", "--others", "--exclude-standard"]).await?;
+    let mut count = 0;
+    let mut total = 0;
+    for path in out.split(|b| *b == 0).filter(|p| !p.is_empty()) {
+        let Ok(meta) = fs::symlink_metadata(git.work_tree.join(OsStr::from_bytes(path))) else { continue };
+        if meta.is_file() {
+            count += 1;
+            total += meta.len();
+            check_one(path, meta.len(), limits)?;
+        }
+    }
+    check_total(total, limits)?;
+    check_count(count, limits)
+}
+
+async fn check_sizes(git: &Git, ids: &[&str], changes: &[RawChange], limits: &Limits) -> Result<(), ChangesError> {
+    let out = git.run_with_input(&["cat-file", "--batch-check=%(objectsize)"], ids.join("\n").into_bytes()).await?;
+    let sizes = String::from_utf8_lossy(&out).lines().map(|l| l.trim().parse().unwrap_or(u64::MAX)).collect::<Vec<u64>>();
+    let mut total: u64 = 0;
+    for (change, size) in changes.iter().filter(|c| has_blob(c)).zip(sizes) {
+        check_one(&change.path, size, limits)?;
+        total = total.saturating_add(size);
+    }
+    check_total(total, limits)
+}
+
+fn check_one(path: &[u8], size: u64, limits: &Limits) -> Result<(), ChangesError> {
+    if size <= limits.max_file_bytes as u64 {
+        return Ok(());
+    }
+    let path = String::from_utf8_lossy(path).escape_debug().to_string();
+    Err(ChangesError::TooLarge(format!("`{path}` has {size} bytes; {} are allowed in one file.", limits.max_file_bytes)))
+}
+
+fn check_total(total: u64, limits: &Limits) -> Result<(), ChangesError> {
+    if total <= limits.max_total_bytes as u64 {
+        return Ok(());
+    }
+    Err(ChangesError::TooLarge(format!("The changed files have {total} bytes together; {} are allowed.", limits.max_total_bytes)))
+}
+
+fn check_count(count: usize, limits: &Limits) -> Result<(), ChangesError> {
+    if count <= limits.max_files {
+        return Ok(());
+    }
+    Err(ChangesError::TooLarge(format!("{count} files changed; {} are allowed.", limits.max_files)))
+}
+
+/// The blobs' contents, in order.
+async fn read_blobs(git: &Git, ids: &[&str]) -> Result<Vec<Vec<u8>>, ChangesError> {
+    let out = git.run_with_input(&["cat-file", "--batch=%(objectsize)"], ids.join("\n").into_bytes()).await?;
+    let mut rest = out.as_slice();
+    let mut blobs = Vec::with_capacity(ids.len());
+    for _ in ids {
+        let blob = split_blob(&mut rest).ok_or_else(|| io::Error::other("git left out an object"))?;
+        blobs.push(blob.to_vec());
+    }
+    Ok(blobs)
+}
+
+/// `size\n<size bytes>\n`
+fn split_blob<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let line = rest.iter().position(|b| *b == b'\n')?;
+    let size: usize = std::str::from_utf8(&rest[..line]).ok()?.parse().ok()?;
+    let blob = rest.get(line + 1..line + 1 + size)?;
+    *rest = rest.get(line + 2 + size..)?;
+    Some(blob)
+}
+
+/// The agent's own repository and any other that it made are no part of its work: without them git neither reads
+/// what they say nor takes their folders for submodules.
+fn remove_git_folders(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let is_folder = entry.file_type()?.is_dir();
+        match (entry.file_name().eq_ignore_ascii_case(".git"), is_folder) {
+            (true, true) => fs::remove_dir_all(entry.path())?,
+            (true, false) => fs::remove_file(entry.path())?,
+            (false, true) => remove_git_folders(&entry.path())?,
+            (false, false) => {}
+        }
+    }
+    Ok(())
+}

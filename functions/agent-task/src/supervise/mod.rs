@@ -1,0 +1,112 @@
+//! The half that is trusted with one run: exchange, brief, clone, relay, deadline, diff, result.
+//!
+//! This file is the order of things and what ends them early; each thing itself has a file of its own.
+
+mod commit_message;
+mod commit_text;
+mod gateway;
+mod heartbeat;
+mod model_reply;
+mod prompt;
+mod record;
+mod relay;
+mod task;
+mod verdict;
+
+use crate::config::SuperviseConfig;
+use anyhow::{Context, Result};
+use gateway::{Gateway, GatewayError};
+use heartbeat::Stages;
+use patchbay_domain::task::{Failure, FailureCode, TaskOutcome, TaskResult};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+use task::Task;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing::Instrument;
+
+/// ECS sends SIGKILL 30 seconds after SIGTERM; by then everything must be said (R19).
+const FLUSH: Duration = Duration::from_secs(20);
+/// What a shell reports for a process that SIGTERM ended.
+const TERMINATED: u8 = 143;
+
+/// Supervises one attempt of one run to its end. Returns 0 when the gateway has the result or wants none.
+///
+/// # Errors
+/// When the gateway never let it in: there is nobody to report to but the log and the exit code.
+pub(crate) async fn supervise(config: SuperviseConfig) -> Result<ExitCode> {
+    let span = tracing::info_span!("task", correlation = config.correlation, run = %config.run, attempt = config.attempt);
+    let mut terminated = signal(SignalKind::terminate())?;
+    async {
+        let gateway = Arc::new(Gateway::exchange(&config).await.context("exchanging the bootstrap secret")?);
+        run(&config, gateway, &mut terminated).await
+    }
+    .instrument(span)
+    .await
+}
+
+async fn run(config: &SuperviseConfig, gateway: Arc<Gateway>, terminated: &mut Signal) -> Result<ExitCode> {
+    let stages = Stages::new();
+    let work = async {
+        let result = match gateway.brief().await {
+            Ok(brief) => Task::new(config, &gateway, &stages, brief).result().await,
+            Err(error) => without_brief(config, &error),
+        };
+        stages.enter("handing over the result");
+        deliver(&gateway, result).await
+    };
+    let mut work = std::pin::pin!(work);
+    let over = heartbeat::beat_until_over(&gateway, &stages, config.heartbeat);
+    tokio::select! {
+        delivered = &mut work => delivered.map(|()| ExitCode::SUCCESS),
+        () = over => {
+            tracing::info!("the run is over: stopping");
+            Ok(ExitCode::SUCCESS)
+        }
+        _ = terminated.recv() => {
+            tracing::warn!(stage = stages.current(), "asked to end");
+            if stages.hurry() && let Ok(delivered) = tokio::time::timeout(FLUSH, &mut work).await {
+                return delivered.map(|()| ExitCode::SUCCESS);
+            }
+            // No result: whether the task is tried again is for whoever sees why the platform ended it (R18).
+            let _ = tokio::time::timeout(Duration::from_secs(4), gateway.progress(Some("stopped by the platform"))).await;
+            Ok(ExitCode::from(TERMINATED))
+        }
+    }
+}
+
+/// Posts the result; one that is too big for the gateway becomes a failure that says so.
+async fn deliver(gateway: &Gateway, mut result: TaskResult) -> Result<()> {
+    loop {
+        match gateway.result(&result).await {
+            Ok(()) => {
+                tracing::info!(outcome = outcome_name(&result.outcome), "result delivered");
+                return Ok(());
+            }
+            Err(GatewayError::TooBig) if !matches!(result.outcome, TaskOutcome::Failed { .. }) => {
+                let failure = Failure::new(FailureCode::TooLarge, "The result is larger than the 6 MB that can be handed over.");
+                result.outcome = TaskOutcome::Failed { failure };
+            }
+            Err(GatewayError::Over(why)) => {
+                tracing::info!(why, "the result is not wanted any more");
+                return Ok(());
+            }
+            Err(error) => return Err(error).context("handing over the result"),
+        }
+    }
+}
+
+fn without_brief(config: &SuperviseConfig, error: &GatewayError) -> TaskResult {
+    tracing::error!(%error, "no brief");
+    let failure = Failure::new(FailureCode::Infrastructure, "The task could not read what it was to do.");
+    let (run, attempt) = (config.run.clone(), config.attempt);
+    TaskResult { run, attempt, outcome: TaskOutcome::Failed { failure }, summary: None, agent: "none".to_owned(), isolation: Vec::new() }
+}
+
+fn outcome_name(outcome: &TaskOutcome) -> &'static str {
+    match outcome {
+        TaskOutcome::Changes { .. } => "changes",
+        TaskOutcome::Answer { .. } => "answer",
+        TaskOutcome::Failed { .. } => "failed",
+    }
+}

@@ -1,0 +1,34 @@
+//! What the agent is told: the request, and where it was made. Data, not decoration: what it says is untrusted.
+
+use patchbay_domain::event::SubjectKind;
+use patchbay_domain::task::{Brief, Mode};
+
+/// The agent's prompt. It never starts with the request itself: Aider takes a message that begins with `/` or `!`
+/// for a command, and `!` runs a shell.
+pub(crate) fn prompt(brief: &Brief) -> String {
+    let thread = &brief.thread;
+    let kind = match thread.kind {
+        SubjectKind::Issue => "issue",
+        SubjectKind::PullRequest => "pull request",
+    };
+    let title = one_line(&thread.title);
+    let head = format!(
+        "A request from {} in {kind} #{} of {}, titled \"{title}\".",
+        one_line(&thread.requester),
+        thread.number,
+        brief.repository.full_name()
+    );
+    let task = match brief.mode {
+        Mode::Ask => "Answer it. Change no files.",
+        Mode::Change => "Do what it asks for by changing files of this repository; then say in a few sentences what you did and why.",
+        Mode::Auto => {
+            "If it asks for a change, change the files of this repository and say in a few sentences what you did and why. \
+             If it is a question, answer it and change no files."
+        }
+    };
+    format!("{head} {task}\n\n{}\n", brief.prompt.trim())
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

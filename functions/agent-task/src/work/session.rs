@@ -1,0 +1,133 @@
+//! One job, from the socket to the report.
+
+use super::agent::{Agent, Workplace, folders_of, open_agent};
+use super::process::{self, Finished};
+use super::relay_client::RelayClient;
+use super::{filesystem, forward, limits, loopback};
+use crate::config::WorkConfig;
+use crate::git::agent_repository::make_agent_repository;
+use crate::job::{Job, ProcessEnd, Report, SOCKET, TREE};
+use anyhow::{Context, Result};
+use std::fs;
+use std::io;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Gets the job, runs the agent, reports. `isolated`: this is the first process of namespaces made for it.
+///
+/// # Errors
+/// When there is no supervisor to work for, or the agent could not be kept apart as promised.
+pub(crate) async fn inside(config: &WorkConfig, isolated: bool) -> Result<ExitCode> {
+    let mut isolation = vec![isolation_sentence(config, isolated).to_owned()];
+    let agent = open_agent(config);
+    if isolated {
+        nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL)?;
+        loopback::bring_loopback_up().context("turning on the loopback device")?;
+        narrow(config, agent.as_ref())?;
+    }
+    isolation.extend(limits::limit_self()?);
+    let socket = config.work_dir.join(SOCKET);
+    let relay = RelayClient::connect(&socket).await?;
+    let port = forward::open_door(socket).await?;
+    let stopped = tokio::spawn({
+        let relay = relay.clone();
+        async move { relay.stopped().await }
+    });
+    let job = relay.job().await?;
+    let session = Session { config, agent, isolated, isolation };
+    let stop = async move {
+        let _ = stopped.await;
+    };
+    if let Some(report) = session.run(&job, port, stop).await {
+        relay.report(&report).await.context("reporting")?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+struct Session<'a> {
+    config: &'a WorkConfig,
+    agent: Box<dyn Agent>,
+    isolated: bool,
+    isolation: Vec<String>,
+}
+
+impl Session<'_> {
+    /// The report; `None` when the agent was told to stop and nobody wants one.
+    async fn run(&self, job: &Job, model_port: u16, stop: impl Future<Output = ()>) -> Option<Report> {
+        let place = Workplace { tree: self.config.work_dir.join(TREE), home: self.config.work_dir.join("home"), model_port };
+        let finished = match self.run_agent(job, &place, stop).await {
+            Ok(finished) => finished?,
+            Err(detail) => Finished { end: detail, stdout: String::new(), tail: String::new() },
+        };
+        if let Err(error) = open_to_group(&place.tree) {
+            tracing::warn!(%error, "some files of the agent's may stay closed to the supervisor");
+        }
+        Some(Report {
+            agent: self.agent.name(),
+            end: finished.end,
+            answer: self.agent.answer(&finished.stdout),
+            said: self.agent.said(&finished.stdout),
+            tail: finished.tail,
+            isolation: self.isolation.clone(),
+        })
+    }
+
+    async fn run_agent(&self, job: &Job, place: &Workplace, stop: impl Future<Output = ()>) -> Result<Option<Finished>, ProcessEnd> {
+        let not_started = |what: &str, e: &dyn std::fmt::Display| ProcessEnd::NotStarted { detail: format!("{what}: {e}") };
+        make_home(&place.home).map_err(|e| not_started("its home", &e))?;
+        make_agent_repository(&place.tree, &self.config.path).await.map_err(|e| not_started("its repository", &e))?;
+        let invocation = self.agent.prepare(job, place).map_err(|e| not_started("its files", &e))?;
+        if !invocation.program.exists() {
+            return Err(ProcessEnd::Missing { program: invocation.program.display().to_string() });
+        }
+        tracing::info!(agent = self.agent.name(), "the agent starts");
+        let run = process::run(&invocation, &place.tree, &place.home, &self.config.path, self.isolated, stop);
+        run.await.map_err(|e| not_started("its program", &e))
+    }
+}
+
+fn isolation_sentence(config: &WorkConfig, isolated: bool) -> &'static str {
+    match (isolated, config.in_container) {
+        (true, _) => {
+            "The agent ran in namespaces of its own: no network but the model relay, no files but its work folder and the system's programs."
+        }
+        (false, true) => "The agent ran in a container of its own, with the task's network.",
+        (false, false) => "This system allows no namespaces: the agent ran with the network and the files of the user who started it.",
+    }
+}
+
+fn narrow(config: &WorkConfig, agent: &dyn Agent) -> Result<()> {
+    let git = config.path.split(':').map(|folder| Path::new(folder).join("git")).find(|git| git.exists());
+    let folders: Vec<PathBuf> = agent.programs().iter().chain(&git).flat_map(|program| folders_of(program)).collect();
+    filesystem::narrow_view(&config.work_dir, &folders)
+}
+
+/// The agent's git must accept a folder that belongs to the supervisor's user.
+fn make_home(home: &Path) -> io::Result<()> {
+    fs::create_dir_all(home)?;
+    fs::set_permissions(home, fs::Permissions::from_mode(0o700))?;
+    fs::write(
+        home.join(".gitconfig"),
+        "[safe]\n\tdirectory = *\n[core]\n\thooksPath = /dev/null\n[user]\n\tname = Agent\n\temail = agent@localhost\n",
+    )
+}
+
+/// Lets the supervisor, who shares only the group, read and remove what the agent made.
+fn open_to_group(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let meta = entry.metadata()?;
+        if meta.is_symlink() {
+            continue;
+        }
+        let wanted = if meta.is_dir() { 0o770 } else { 0o660 };
+        if meta.uid() == nix::unistd::geteuid().as_raw() && meta.mode() & wanted != wanted {
+            fs::set_permissions(entry.path(), fs::Permissions::from_mode(meta.mode() & 0o777 | wanted))?;
+        }
+        if meta.is_dir() {
+            open_to_group(&entry.path())?;
+        }
+    }
+    Ok(())
+}
