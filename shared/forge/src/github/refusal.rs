@@ -108,7 +108,7 @@ mod tests {
             (403, &[("retry-after", "5"), ("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", &reset)], "{}", 5),
             (403, &[("x-ratelimit-remaining", "4000"), ("x-ratelimit-reset", &reset)], secondary, 60),
             (429, &[("retry-after", "-5")], "", 1),
-            (429, &[("retry-after", "9223372036854775807")], "", 60),
+            (429, &[("retry-after", "9223372036854775807")], "", 3600),
             (429, &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "9223372036854775807")], "", 60),
             (429, &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "4102444800")], "", 3600),
         ];

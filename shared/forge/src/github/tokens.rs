@@ -77,11 +77,13 @@ pub(super) struct Tokens {
 }
 
 impl Tokens {
-    /// Reads the App's private key. The error does not say what the text was.
+    /// Reads the App's private key and signs with it once, because reading alone accepts any PEM. The error does not say
+    /// what the text was.
     pub(super) fn new(app_id: u64, private_key: &SecretString) -> Result<Self, ForgeError> {
         let key = EncodingKey::from_rsa_pem(private_key.expose_secret().as_bytes())
             .map_err(|_| ForgeError::Permanent("the App's private key is no RSA key in PEM".to_owned()))?;
-        Ok(Self { app_id, key, cells: Mutex::default() })
+        let tokens = Self { app_id, key, cells: Mutex::default() };
+        tokens.app_jwt().map(|_| tokens)
     }
 
     /// The App's JWT: RS256, ten minutes, made anew for each call.

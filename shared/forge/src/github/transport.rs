@@ -34,6 +34,21 @@ pub(super) enum Credential<'a> {
     Anonymous,
 }
 
+impl Credential<'_> {
+    fn secret(&self) -> Option<&SecretString> {
+        match self {
+            Credential::App(secret) | Credential::Installation(secret) => Some(secret),
+            Credential::Anonymous => None,
+        }
+    }
+
+    /// What a server said, without the credential in case that it (or a proxy) repeats what it was sent.
+    fn scrub(&self, said: &[u8]) -> Vec<u8> {
+        let said = String::from_utf8_lossy(said);
+        self.secret().map_or_else(|| said.to_string(), |secret| said.replace(secret.expose_secret(), "[secret]")).into_bytes()
+    }
+}
+
 /// A successful answer.
 pub(super) struct Answer {
     call: String,
@@ -84,7 +99,7 @@ impl Transport {
             let link = headers.get(LINK).and_then(|value| value.to_str().ok()).map(str::to_owned);
             Ok(Answer { call: name, link, body })
         } else {
-            Err(refusal(&name, status, &headers, &body, Timestamp::now()))
+            Err(refusal(&name, status, &headers, &credential.scrub(&body), Timestamp::now()))
         }
     }
 
@@ -96,7 +111,7 @@ impl Transport {
             .uri(format!("{}{}", self.base, call.path))
             .header(ACCEPT, "application/vnd.github+json")
             .header("x-github-api-version", API_VERSION);
-        if let Credential::App(secret) | Credential::Installation(secret) = credential {
+        if let Some(secret) = credential.secret() {
             let mut value = HeaderValue::from_str(&format!("Bearer {}", secret.expose_secret()))
                 .map_err(|_| ForgeError::Permanent("the token cannot be sent as a header".to_owned()))?;
             value.set_sensitive(true);
