@@ -4,16 +4,39 @@
 //! What lives here knows AWS's protocols and semantics, and nothing of Patchbay.
 
 mod calls;
+mod disk;
+mod dynamo;
 pub mod ecs;
 mod error;
+mod front;
+mod kms;
+mod request;
+mod s3;
+mod secrets;
 pub mod spec;
+pub mod sqs;
+#[cfg(test)]
+mod tests;
 
 pub use calls::{Call, FaultHook, Moment, Use};
+pub use ecs::{LogLine, LogSink, Spawner, StopCode, TaskRecord, TaskStatus};
 pub use error::AwsError;
-
 pub use spec::{
     AwsConfig, Condition, ContainerSpec, Dependency, IndexSpec, MountPoint, QueueSpec, Redrive, TableSpec, TaskDefinitionSpec, VolumeSpec,
 };
+pub use sqs::{Depth, MessageAttribute, NewMessage, QueueHandle, ReceivedMessage};
+
+use anyhow::Context;
+use ecs::Ecs;
+use front::Services;
+use serde_json::Value;
+use sqs::Sqs;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 /// The account that every ARN of the local stack names.
 pub const ACCOUNT: &str = "000000000000";
@@ -21,3 +44,110 @@ pub const ACCOUNT: &str = "000000000000";
 pub const REGION: &str = "us-east-1";
 /// A function's access key id is this followed by the function's name: calls are counted by it.
 pub const ACCESS_KEY_PREFIX: &str = "LOCAL";
+
+/// The running emulation. Dropping it without [`Aws::shutdown`] kills its tasks' processes too.
+pub struct Aws {
+    services: Arc<Services>,
+    endpoint: String,
+    server: JoinHandle<()>,
+    shutdown: CancellationToken,
+}
+
+impl Aws {
+    /// Starts everything that the configuration lists, on a loopback port. Needs a multi-threaded Tokio runtime.
+    ///
+    /// # Errors
+    /// When the data folder cannot be used, or the port is taken.
+    pub async fn start(config: AwsConfig) -> anyhow::Result<Self> {
+        let data_dir = &config.data_dir;
+        std::fs::create_dir_all(data_dir).with_context(|| format!("cannot make {}", data_dir.display()))?;
+        let port = config.port.unwrap_or(0);
+        let listener = TcpListener::bind(("127.0.0.1", port)).await.with_context(|| format!("cannot listen on port {port}"))?;
+        let endpoint = format!("http://{}", listener.local_addr()?);
+        let shutdown = CancellationToken::new();
+        let services = Arc::new(Services {
+            calls: calls::CallLedger::new(config.faults.clone()),
+            dynamo: dynamo::Dynamo::start(data_dir, &config.tables, shutdown.clone()).await?,
+            sqs: Arc::new(Sqs::open(data_dir, &config.queues, endpoint.clone())?),
+            s3: s3::S3::open(data_dir, &config.buckets)?,
+            secrets: secrets::Secrets::open(data_dir, &config.secrets)?,
+            kms: kms::Kms::open(data_dir, &config.keys)?,
+            ecs: Ecs::open(&config)?,
+        });
+        let router = front::router(services.clone());
+        let ended = shutdown.clone().cancelled_owned();
+        let server = tokio::spawn(async move {
+            tokio::select! {
+                served = axum::serve(listener, router) => tracing::error!(?served, "the AWS endpoint ended"),
+                () = ended => {}
+            }
+        });
+        Ok(Self { services, endpoint, server, shutdown })
+    }
+
+    /// `http://127.0.0.1:<port>`, for `AWS_ENDPOINT_URL`.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// A queue by name; `None` when the configuration lists no such queue.
+    pub fn queue(&self, name: &str) -> Option<QueueHandle> {
+        QueueHandle::new(self.services.sqs.clone(), name)
+    }
+
+    /// Gives a secret a new current text, creating it when absent. The last text becomes AWSPREVIOUS.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn put_secret(&self, name: &str, text: &str) -> Result<(), AwsError> {
+        self.services.secrets.put(name, text)
+    }
+
+    /// A secret's ARN, as `!Ref` of it gives.
+    pub fn secret_arn(name: &str) -> String {
+        secrets::arn(name)
+    }
+
+    /// Deletes expired DynamoDB items now; a timer does so every minute. Returns how many.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn sweep_ttl(&self) -> anyhow::Result<usize> {
+        self.services.dynamo.sweep_now()
+    }
+
+    /// Every task state change (RUNNING, STOPPED) from now on, in EventBridge's form. Changes that nobody could
+    /// hear yet come first: those of tasks that died with an earlier stack.
+    pub fn task_events(&self) -> UnboundedReceiver<Value> {
+        self.services.ecs.events()
+    }
+
+    /// The tasks that run, and those that stopped within the hour; oldest first.
+    pub fn tasks(&self) -> Vec<TaskRecord> {
+        self.services.ecs.tasks()
+    }
+
+    /// Ends every running task as lost infrastructure (TerminationNotice) and waits until no process is left.
+    pub async fn stop_tasks(&self, reason: &str) {
+        self.services.ecs.stop_all(reason).await;
+    }
+
+    /// How often each `service:Operation` was called.
+    pub fn calls(&self) -> BTreeMap<String, u64> {
+        self.services.calls.actions()
+    }
+
+    /// How often each caller (function name or access key id) used which action on which resource.
+    pub fn uses(&self) -> BTreeMap<String, BTreeMap<Use, u64>> {
+        self.services.calls.uses()
+    }
+
+    /// Stops every task and the endpoint. What is stored stays.
+    pub async fn shutdown(self) {
+        self.services.ecs.stop_all("The local stack ended").await;
+        self.shutdown.cancel();
+        if let Err(error) = self.server.await {
+            tracing::warn!(%error, "the AWS endpoint died");
+        }
+    }
+}
