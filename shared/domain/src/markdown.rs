@@ -19,7 +19,7 @@ const CUT: &str = "\n\n_(Cut here: the text is longer than a comment can be.)_";
 /// The text in at most `max_chars` characters: short text as it is, long text with its beginning in sight and the
 /// rest behind a `<details>`, cut with a notice where even that is too long.
 pub fn fold(text: &str, max_chars: usize) -> String {
-    let text = text.trim_end();
+    let text = text.trim_start_matches('\n').trim_end();
     let length = chars(text);
     let frame = chars(FOLD_OPEN) + chars(FOLD_CLOSE) + chars(CUT);
     if length <= max_chars.min(FOLD_ABOVE) {
@@ -28,11 +28,13 @@ pub fn fold(text: &str, max_chars: usize) -> String {
     if max_chars < FOLD_ABOVE.max(frame * 2) {
         return cut(text, max_chars);
     }
-    let head = split(text, FOLD_HEAD).into_iter().next().unwrap_or_default();
-    let rest = split_from(text, FOLD_HEAD, max_chars - chars(&head) - frame);
-    let Some(first) = rest.first() else { return head };
-    let cut = if rest.len() > 1 { CUT } else { "" };
-    format!("{head}{FOLD_OPEN}{first}{cut}{FOLD_CLOSE}")
+    let first_line = text.lines().next().map_or(0, chars);
+    let head_room = if first_line <= FOLD_HEAD { FOLD_HEAD } else { 0 };
+    let mut pieces = Splitter::new(text, max_chars - head_room - frame).run(head_room).into_iter();
+    let head = if head_room > 0 { pieces.next().unwrap_or_default() } else { String::new() };
+    let Some(rest) = pieces.next() else { return head };
+    let cut = if pieces.next().is_some() { CUT } else { "" };
+    format!("{head}{FOLD_OPEN}{rest}{cut}{FOLD_CLOSE}").trim_start().to_owned()
 }
 
 /// The beginning of a text in at most `max_chars` characters, with a notice if anything is missing.
@@ -49,15 +51,9 @@ fn cut(text: &str, max_chars: usize) -> String {
 }
 
 /// The text in pieces of at most `max_chars` characters, cut between blocks where possible and else between lines;
-/// a code fence that is cut is closed and opened again. A line that is itself too long is cut between words.
+/// a code fence that is cut is closed and opened again. A line that is itself too long is shown as code.
 pub fn split(text: &str, max_chars: usize) -> Vec<String> {
     Splitter::new(text, max_chars).run(max_chars)
-}
-
-/// As `split`, but the first piece has another size, and is left out.
-fn split_from(text: &str, first: usize, max_chars: usize) -> Vec<String> {
-    let mut pieces = Splitter::new(text, max_chars).run(first);
-    if pieces.is_empty() { pieces } else { pieces.split_off(1) }
 }
 
 /// Every line behind `> `.

@@ -1,12 +1,16 @@
 //! Cuts Markdown into pieces that each read and render as what they were a part of.
 //! Which size they have and what is done with them is decided by the parent module.
 
-use super::chars;
 use super::regions::{Fence, Regions};
+use super::{chars, fence};
+use std::borrow::Cow;
+
+/// Pieces smaller than this have no room for fences around single long lines.
+const MIN_FENCED: usize = 24;
 
 /// A text by lines, and for every line the code fence that it is inside of.
 pub(super) struct Splitter<'a> {
-    lines: Vec<&'a str>,
+    lines: Vec<Cow<'a, str>>,
     fences: Vec<Option<Open>>,
     max: usize,
 }
@@ -54,20 +58,41 @@ impl Open {
 impl<'a> Splitter<'a> {
     pub(super) fn new(text: &'a str, max: usize) -> Self {
         let regions = Regions::of(text);
-        let (mut lines, mut fences, mut at) = (Vec::new(), Vec::new(), 0);
+        let mut splitter = Self { lines: Vec::new(), fences: Vec::new(), max: max.max(1) };
+        let mut at = 0;
         for line in text.split_inclusive('\n') {
             // The opening line is not inside; the closing line is.
-            fences.push(regions.fence_at(at).filter(|fence| fence.range.start < at).map(|fence| Open::of(text, fence)));
-            lines.push(line);
+            let inside = regions.fence_at(at).filter(|fence| fence.range.start < at).map(|fence| Open::of(text, fence));
+            if inside.is_none() && max >= MIN_FENCED && chars(line) > max {
+                splitter.push_fenced(line, at);
+            } else {
+                splitter.push(Cow::Borrowed(line), inside);
+            }
             at += line.len();
         }
-        // A fence in a list or quote starts in the middle of its first line; the line's start is before it.
-        Self { lines, fences, max: max.max(1) }
+        splitter
     }
 
-    /// The pieces: the first of at most `first` characters, all others of at most the splitter's maximum.
+    fn push(&mut self, line: Cow<'a, str>, inside: Option<Open>) {
+        self.lines.push(line);
+        self.fences.push(inside);
+    }
+
+    /// A line that fits no piece becomes code: cut anywhere else, its halves could mean something new.
+    fn push_fenced(&mut self, line: &str, at: usize) {
+        let fenced = fence(line.trim_end_matches('\n'), "");
+        let mark: String = fenced.chars().take_while(|c| *c == '`').collect();
+        let open = Open { start: at, prefix: String::new(), mark, info: String::new() };
+        for (i, line) in fenced.split_inclusive('\n').enumerate() {
+            self.push(Cow::Owned(line.to_owned()), (i > 0).then(|| open.clone()));
+        }
+        self.push(Cow::Borrowed("\n"), None);
+    }
+
+    /// The pieces: the first of at most `first` characters (if that is not zero), all others of at most the
+    /// splitter's maximum.
     pub(super) fn run(&self, first: usize) -> Vec<String> {
-        let mut pieces = Pieces { room: first.max(1), next_room: self.max, ..Pieces::default() };
+        let mut pieces = Pieces { room: if first == 0 { self.max } else { first }, next_room: self.max, ..Pieces::default() };
         for (i, line) in self.lines.iter().enumerate() {
             let inside = self.fences[i].as_ref();
             let next = self.fences.get(i + 1).and_then(Option::as_ref);
@@ -106,9 +131,13 @@ impl Pieces {
             }
             line = self.unindented(line, inside);
             let closing = next.map_or(0, Open::closing_room);
-            if self.length + chars(line.trim_end()) + closing <= self.room {
+            if self.length + chars(line.trim_end_matches('\n')) + closing <= self.room {
+                let opens = self.length == 0 && inside.is_none() && next.is_some();
                 self.text.push_str(line);
                 self.length += chars(line);
+                if opens {
+                    self.header = self.length;
+                }
                 return;
             }
             if self.length > self.header {
@@ -118,6 +147,10 @@ impl Pieces {
             // The line alone is too long: as many of its words as fit.
             let closing = inside.map_or(0, Open::closing_room);
             let mut room = self.room.saturating_sub(self.length + closing);
+            if room == 0 && self.length > 0 && self.reopened.is_none() {
+                self.header = 0;
+                continue;
+            }
             if room == 0 {
                 // Not even the fence fits: a piece this small goes without.
                 (self.text, self.length, self.header, self.reopened) = (String::new(), 0, 0, None);
@@ -149,7 +182,8 @@ impl Pieces {
 
     /// Ends the present piece: between two blocks if that wastes less than half of it, else right here.
     fn cut(&mut self, inside: Option<&Open>) {
-        let safe = self.safe.filter(|at| *at * 2 > self.text.len() && *at < self.text.len());
+        let worth = |at: usize| at * 2 > self.text.len() || (inside.is_some() && self.text[at..].lines().count() == 1);
+        let safe = self.safe.filter(|at| (1..self.text.len()).contains(at) && worth(*at));
         let (rest, reopened) = match (safe, inside) {
             (Some(at), _) => (self.text.split_off(at), None),
             (None, Some(open)) => {
@@ -167,6 +201,7 @@ impl Pieces {
     }
 
     fn end_piece(&mut self, rest: String) {
+        let rest = rest.trim_start_matches('\n').to_owned();
         let piece = std::mem::replace(&mut self.text, rest);
         let piece = piece.trim_end();
         if !piece.is_empty() {

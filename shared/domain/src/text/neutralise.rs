@@ -103,7 +103,11 @@ impl<'a> Reader<'a> {
             reader.edits.push((found.start()..found.start() + 4, "<! --".to_owned()));
         }
         let mut opaque: Option<Range<usize>> = None;
-        for (event, range) in Parser::new_ext(text, regions::options()).into_offset_iter() {
+        let parser = Parser::new_ext(text, regions::options());
+        for (_, definition) in parser.reference_definitions().iter() {
+            reader.encode_ats(definition.span.clone());
+        }
+        for (event, range) in parser.into_offset_iter() {
             if opaque.as_ref().is_some_and(|block| range.start < block.end && range.end <= block.end && range.start >= block.start) {
                 continue;
             }
@@ -145,12 +149,21 @@ impl<'a> Reader<'a> {
             Event::Start(Tag::Link { dest_url, .. }) => {
                 let mark = if ISSUE_URL.is_match(dest_url) { ISSUE_LINK } else { EDGE };
                 self.push(mark, range.start..range.start);
+                if let Some(target) = self.text[range.clone()].rfind("](") {
+                    self.encode_ats(range.start + target..range.end);
+                }
             }
             Event::Start(Tag::Emphasis | Tag::Strong | Tag::Strikethrough) => self.push(EDGE, range.start..range.start),
             Event::End(end) if is_inline(*end) => self.push(EDGE, range.end..range.end),
             Event::Start(_) | Event::End(_) | Event::Rule => self.finish_block(),
             _ => self.push(EDGE, range),
         }
+    }
+
+    /// A link's target mentions nobody, but what is left of it when the link is cut in two might.
+    fn encode_ats(&mut self, target: Range<usize>) {
+        let ats = self.text[target.clone()].match_indices('@').map(|(at, _)| target.start + at);
+        self.edits.extend(ats.map(|at| (at..at + 1, "%40".to_owned())));
     }
 
     fn push(&mut self, c: char, range: Range<usize>) {

@@ -50,7 +50,7 @@ fn check_invariants(before: &Run, after: &Run, changed: bool) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
     fn whatever_happens_the_rules_hold(happenings in happenings()) {
