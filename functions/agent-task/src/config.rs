@@ -133,6 +133,7 @@ struct Env {
 
 impl Env {
     fn read() -> Self {
+        #[expect(clippy::disallowed_methods, reason = "this is the config module")]
         let values = std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect();
         Self { values, wrong: Vec::new() }
     }

@@ -13,7 +13,7 @@ pub(crate) const BASE_REF: &str = "refs/patchbay/base";
 
 /// Every conversion that attributes could ask for is off, in the one place that beats the repository's
 /// `.gitattributes`: what is checked out and what is read back are the very bytes.
-const ATTRIBUTES: &str = "* -text !eol !crlf !ident !filter !working-tree-encoding !diff !merge\n";
+pub(crate) const ATTRIBUTES: &str = "* -text !eol !crlf !ident !filter !working-tree-encoding !diff !merge\n";
 
 /// What Aider leaves behind in the folder where it runs; only what the base does not track is left out.
 const EXCLUDES: &str = ".aider*\n";

@@ -111,7 +111,7 @@ fn lower_first(text: &str) -> String {
 
 fn guess_type(title: &str, files: &[FileChange]) -> &'static str {
     let all = |is: fn(&str) -> bool| !files.is_empty() && files.iter().all(|f| is(&f.path));
-    let is_doc = |p: &str| p.starts_with("docs/") || [".md", ".rst", ".txt", ".adoc"].iter().any(|e| p.ends_with(e));
+    let is_doc = |p: &str| p.starts_with("docs/") || [".md", ".rst", ".adoc"].iter().any(|e| p.ends_with(e));
     let is_test = |p: &str| p.split('/').any(|part| part == "tests" || part == "test" || part.starts_with("test_")) || p.contains("_test.");
     let lower = title.to_lowercase();
     let says = |words: &[&str]| lower.split(|c: char| !c.is_alphanumeric()).any(|w| words.contains(&w));

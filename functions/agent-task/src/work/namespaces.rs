@@ -3,13 +3,12 @@
 
 use anyhow::{Context, Result};
 use nix::sched::{CloneFlags, unshare};
-use nix::sys::prctl::set_pdeathsig;
-use nix::sys::signal::Signal;
 use nix::unistd::{getgid, getuid};
 use std::ffi::OsString;
 use std::fs;
+use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Command, ExitCode, ExitStatus};
+use std::process::{Command, ExitCode, ExitStatus, Stdio};
 
 /// `isolate`'s exit code for "this system does not allow it" (EX_TEMPFAIL).
 const NOT_POSSIBLE: u8 = 75;
@@ -21,16 +20,18 @@ const AGENT_ID: u32 = 10002;
 /// # Errors
 /// When this binary cannot start itself.
 pub(crate) fn run_isolated() -> Result<Option<ExitCode>> {
-    let status = Command::new("/proc/self/exe").arg("isolate").status().context("starting this binary again")?;
+    let mut child = Command::new("/proc/self/exe").arg("isolate").stdin(Stdio::piped()).spawn().context("starting this binary again")?;
+    // Held until the child has ended, or this process has: either way `inside` sees its end.
+    let _lifeline = child.stdin.take();
+    let status = child.wait()?;
     Ok((status.code() != Some(NOT_POSSIBLE.into())).then(|| code_of(status)))
 }
 
-/// Makes the namespaces and runs `inside` as their first process. Dies with its parent.
+/// Makes the namespaces and runs `inside` as their first process, with the lifeline as its standard input.
 ///
 /// # Errors
 /// When `inside` cannot be started; that namespaces are not possible is exit code 75.
 pub(crate) fn isolate() -> Result<ExitCode> {
-    set_pdeathsig(Signal::SIGKILL)?;
     if let Err(error) = enter_namespaces() {
         tracing::warn!(error = format!("{error:#}"), "no namespaces on this system");
         return Ok(ExitCode::from(NOT_POSSIBLE));
@@ -48,6 +49,15 @@ pub(crate) fn drop_and_run(program: &OsString, args: &[OsString]) -> Result<Exit
     unshare(CloneFlags::CLONE_NEWUSER)?;
     map_ids(AGENT_ID, uid.as_raw(), gid.as_raw())?;
     Err(Command::new(program).args(args).exec()).with_context(|| format!("starting {}", program.to_string_lossy()))
+}
+
+/// Ends this process, and with it everything in its namespaces, when whoever holds the other end of its standard
+/// input is gone: however that one died, and even if it died before this one started.
+pub(crate) fn end_with_lifeline() {
+    std::thread::spawn(|| {
+        let _ = io::copy(&mut io::stdin(), &mut io::sink());
+        std::process::exit(1);
+    });
 }
 
 fn enter_namespaces() -> Result<()> {

@@ -3,11 +3,14 @@
 use crate::job::{DONE_ROUTE, HOLD_ROUTE, JOB_ROUTE, Job, Report};
 use anyhow::{Context, Result, bail};
 use reqwest::Client;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// How long the supervisor may take to open its socket.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// A socket that refuses for so long belongs to a supervisor that has ended.
+const REFUSALS: Duration = Duration::from_secs(2);
 
 /// A client of the relay.
 #[derive(Clone)]
@@ -16,20 +19,25 @@ pub(crate) struct RelayClient {
 }
 
 impl RelayClient {
-    /// Waits until the socket answers.
+    /// Waits until the socket answers. `None` when it is there and nobody listens: the supervisor has ended.
     ///
     /// # Errors
-    /// After 60 seconds without one.
-    pub(crate) async fn connect(socket: &Path) -> Result<Self> {
+    /// After 60 seconds without a socket.
+    pub(crate) async fn connect(socket: &Path) -> Result<Option<Self>> {
         let start = Instant::now();
+        let mut refused_since = None;
         while let Err(error) = tokio::net::UnixStream::connect(socket).await {
+            refused_since = (error.kind() == ErrorKind::ConnectionRefused).then(|| refused_since.unwrap_or_else(Instant::now));
+            if refused_since.is_some_and(|since| since.elapsed() > REFUSALS) {
+                return Ok(None);
+            }
             if start.elapsed() > PATIENCE {
                 bail!("no supervisor at {}: {error}", socket.display());
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         let client = Client::builder().unix_socket(PathBuf::from(socket)).build()?;
-        Ok(Self { client })
+        Ok(Some(Self { client }))
     }
 
     /// The job, as soon as there is one.

@@ -1,6 +1,7 @@
 //! One job, from the socket to the report.
 
 use super::agent::{Agent, Workplace, folders_of, open_agent};
+use super::namespaces::end_with_lifeline;
 use super::process::{self, Finished};
 use super::relay_client::RelayClient;
 use super::{filesystem, forward, limits, loopback};
@@ -22,19 +23,28 @@ pub(crate) async fn inside(config: &WorkConfig, isolated: bool) -> Result<ExitCo
     let mut isolation = vec![isolation_sentence(config, isolated).to_owned()];
     let agent = open_agent(config);
     if isolated {
-        nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL)?;
+        end_with_lifeline();
         loopback::bring_loopback_up().context("turning on the loopback device")?;
         narrow(config, agent.as_ref())?;
     }
     isolation.extend(limits::limit_self()?);
     let socket = config.work_dir.join(SOCKET);
-    let relay = RelayClient::connect(&socket).await?;
+    let Some(relay) = RelayClient::connect(&socket).await? else {
+        tracing::info!("the supervisor has ended: there is no work");
+        return Ok(ExitCode::SUCCESS);
+    };
     let port = forward::open_door(socket).await?;
     let stopped = tokio::spawn({
         let relay = relay.clone();
         async move { relay.stopped().await }
     });
-    let job = relay.job().await?;
+    let job = match relay.job().await {
+        Ok(job) => job,
+        Err(error) => {
+            tracing::info!(error = format!("{error:#}"), "no job: the supervisor has ended");
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
     let session = Session { config, agent, isolated, isolation };
     let stop = async move {
         let _ = stopped.await;
