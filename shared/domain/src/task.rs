@@ -130,6 +130,17 @@ pub enum TaskOutcome {
     Failed { failure: Failure },
 }
 
+impl TaskOutcome {
+    /// The outcome's word in logs.
+    pub fn name(&self) -> &'static str {
+        match self {
+            TaskOutcome::Changes { .. } => "changes",
+            TaskOutcome::Answer { .. } => "answer",
+            TaskOutcome::Failed { .. } => "failed",
+        }
+    }
+}
+
 /// The stored result: what the task sent and what the gateway counted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StoredResult {
