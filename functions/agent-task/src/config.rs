@@ -52,8 +52,6 @@ pub(crate) struct WorkConfig {
     pub(crate) aider: PathBuf,
     /// `PATCHBAY_ISOLATE`, 1: whether to try namespaces.
     pub(crate) isolate: bool,
-    /// `ECS_CONTAINER_METADATA_URI_V4` is set: ECS keeps the containers apart.
-    pub(crate) in_container: bool,
     /// `PATH`, for the agent.
     pub(crate) path: String,
 }
@@ -104,7 +102,6 @@ impl WorkConfig {
             agent,
             aider: env.optional("PATCHBAY_AIDER").unwrap_or_else(|| "/opt/aider/bin/aider".to_owned()).into(),
             isolate: env.optional("PATCHBAY_ISOLATE").is_none_or(|v| v != "0"),
-            in_container: env.optional("ECS_CONTAINER_METADATA_URI_V4").is_some_and(|uri| !uri.contains("127.0.0.1")),
             path: env.optional("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".to_owned()),
         };
         env.complaints()?;

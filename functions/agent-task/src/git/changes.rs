@@ -34,6 +34,9 @@ pub(crate) enum ChangesError {
 /// # Errors
 /// [`ChangesError::TooLarge`] as soon as a limit is known to be passed: before anything big is read.
 pub(crate) async fn collect_changes(git: &Git, base: &str, aside: &SetAside, limits: &Limits) -> Result<Vec<FileChange>, ChangesError> {
+    if !fs::symlink_metadata(&git.work_tree)?.is_dir() {
+        return Err(io::Error::other("the working copy is no folder any more").into());
+    }
     remove_git_folders(&git.work_tree)?;
     check_before_staging(git, limits).await?;
     git.run(&["add", "--all", "--", "."]).await?;

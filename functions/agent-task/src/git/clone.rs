@@ -50,7 +50,7 @@ pub(crate) async fn clone(git: &Git, brief: &Brief) -> Result<String, CloneError
     Ok(base_sha)
 }
 
-async fn prepare(git: &Git) -> Result<(), CloneError> {
+pub(super) async fn prepare(git: &Git) -> Result<(), CloneError> {
     let io = |e: std::io::Error| CloneError::Failed(format!("the work folder cannot be used: {e}"));
     std::fs::create_dir_all(&git.work_tree).map_err(io)?;
     git.run(&["init", "--quiet", "--template=", "--initial-branch=base"]).await.map_err(classify_any)?;

@@ -130,3 +130,6 @@ fn last_lines(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(&bytes[bytes.len().saturating_sub(600)..]).trim().replace('\n', "; ");
     text.chars().filter(|c| !c.is_control()).collect()
 }
+
+#[cfg(test)]
+mod tests;

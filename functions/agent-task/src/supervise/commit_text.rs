@@ -1,6 +1,7 @@
 //! What a commit message may look like, and the one that is made without a model. Pure text.
 
 use patchbay_domain::change_set::{Change, FileChange};
+use patchbay_domain::text::strip_hidden;
 
 /// The longest first line, characters.
 const MOST_SUBJECT: usize = 72;
@@ -11,7 +12,7 @@ const TYPES: [&str; 11] = ["feat", "fix", "docs", "style", "refactor", "perf", "
 /// The model's proposal as a message, or `None` where its first line is no Conventional Commit's. From the body
 /// goes whatever acts when a forge reads it: mentions, closing keywords, trailers, "skip ci".
 pub(crate) fn accept(proposal: &str) -> Option<String> {
-    let text = unfence(proposal.trim());
+    let text = unfence(strip_hidden(proposal).trim());
     let mut lines = text.lines();
     let subject = lines.next()?.trim();
     if !is_subject(subject) {
@@ -20,11 +21,10 @@ pub(crate) fn accept(proposal: &str) -> Option<String> {
     let body: Vec<&str> = lines.map(str::trim_end).skip_while(|l| l.is_empty()).take(MOST_BODY_LINES).collect();
     let kept: Vec<&str> = body.into_iter().filter(|l| !acts(l)).collect();
     let body = kept.join("\n").trim().to_owned();
-    let acceptable = body.chars().count() <= MOST_BODY_CHARS && !body.contains(is_hidden);
-    Some(if body.is_empty() || !acceptable { subject.to_owned() } else { format!("{subject}\n\n{body}") })
+    Some(if body.is_empty() || body.chars().count() > MOST_BODY_CHARS { subject.to_owned() } else { format!("{subject}\n\n{body}") })
 }
 
-/// `type(scope)!: subject`, in at most 72 characters, none of them hidden, no mention, nothing that skips CI.
+/// `type(scope)!: subject` in at most 72 characters, no mention, nothing that skips CI.
 fn is_subject(line: &str) -> bool {
     let Some((head, subject)) = line.split_once(": ") else { return false };
     let head = head.strip_suffix('!').unwrap_or(head);
@@ -34,7 +34,12 @@ fn is_subject(line: &str) -> bool {
     };
     let good_scope = scope.is_some_and(|s| !s.is_empty() && s.chars().all(|c| c.is_alphanumeric() || "-_./, ".contains(c)));
     let good_subject = !subject.trim().is_empty() && !subject.starts_with(' ');
-    TYPES.contains(&kind) && good_scope && good_subject && line.chars().count() <= MOST_SUBJECT && !line.contains(is_hidden) && !acts(line)
+    TYPES.contains(&kind)
+        && good_scope
+        && good_subject
+        && line.chars().count() <= MOST_SUBJECT
+        && !line.contains(char::is_control)
+        && !acts(line)
 }
 
 /// Whether a forge would do something on reading this line.
@@ -62,12 +67,6 @@ fn closes(lower: &str) -> bool {
     words.windows(2).any(|w| WORDS.contains(&w[0].trim_end_matches(':').trim_start_matches(['(', '*', '-'])) && reference(w[1]))
 }
 
-/// Control characters, and those that change how text around them is shown.
-fn is_hidden(c: char) -> bool {
-    let invisible = matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}');
-    (c.is_control() && c != '\n') || invisible
-}
-
 /// The inside of a text that is one code block, quotation marks around a single line gone.
 fn unfence(text: &str) -> String {
     let lines: Vec<&str> = text.lines().collect();
@@ -81,8 +80,7 @@ fn unfence(text: &str) -> String {
 /// The message without a model: a type guessed from the paths and the request, the thread's title as subject.
 pub(crate) fn fall_back(title: &str, files: &[FileChange]) -> String {
     let kind = guess_type(title, files);
-    let clean: String = title.replace('@', "").chars().filter(|c| !is_hidden(*c)).collect();
-    let words = clean.split_whitespace().collect::<Vec<_>>().join(" ");
+    let words = strip_hidden(title).replace('@', "").split_whitespace().collect::<Vec<_>>().join(" ");
     let words = words.trim_end_matches(['.', ':', ' ']);
     let room = MOST_SUBJECT - kind.len() - 2;
     let mut subject = String::new();
@@ -164,3 +162,6 @@ fn drop_file_name(kept: &mut Vec<&str>) {
         kept.pop();
     }
 }
+
+#[cfg(test)]
+mod tests;

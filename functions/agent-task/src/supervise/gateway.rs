@@ -1,6 +1,7 @@
 //! The client of the task's one door (types in `domain::task`). It alone holds the capability.
 
 use crate::config::SuperviseConfig;
+use patchbay_domain::redact::Secrets;
 use patchbay_domain::task::{Brief, ExchangeRequest, ExchangeResponse, ModelProvider, ProgressRequest, ProgressResponse, TaskResult};
 use reqwest::{Client, Method, Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
@@ -84,12 +85,9 @@ impl Gateway {
         request.header("content-type", "application/json").timeout(LONGEST_CALL).body(body).send().await
     }
 
-    /// The text without the capability, should it ever turn up in one.
-    pub(crate) fn redact(&self, text: &str) -> String {
-        match self.capability.expose_secret() {
-            "" => text.to_owned(),
-            secret => text.replace(secret, "[redacted]"),
-        }
+    /// What must not leave this task in any text: the capability, and the given token.
+    pub(crate) fn secrets(&self, clone_token: &str) -> Secrets {
+        Secrets::new([self.capability.expose_secret(), clone_token])
     }
 
     async fn call_repeatedly<B: Serialize, T: DeserializeOwned>(

@@ -2,6 +2,7 @@
 
 use patchbay_domain::event::SubjectKind;
 use patchbay_domain::task::{Brief, Mode};
+use patchbay_domain::text::strip_hidden;
 
 /// The agent's prompt. It never starts with the request itself: Aider takes a message that begins with `/` or `!`
 /// for a command, and `!` runs a shell.
@@ -30,5 +31,5 @@ pub(crate) fn prompt(brief: &Brief) -> String {
 }
 
 fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    strip_hidden(text).split_whitespace().collect::<Vec<_>>().join(" ")
 }

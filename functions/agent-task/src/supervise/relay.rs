@@ -20,6 +20,7 @@ use std::time::Duration;
 use tokio::net::UnixListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tracing::Span;
 
 /// A function's request may not be larger.
 const MOST_REQUEST_BYTES: usize = 6 * 1024 * 1024;
@@ -63,6 +64,8 @@ struct Shared {
     stop: watch::Sender<bool>,
     cut: watch::Sender<bool>,
     record: Mutex<Record>,
+    /// The task's span: connections are served by tasks of their own.
+    span: Span,
 }
 
 impl Relay {
@@ -84,6 +87,7 @@ impl Relay {
             stop: watch::Sender::new(false),
             cut: watch::Sender::new(false),
             record: Mutex::default(),
+            span: Span::current(),
         });
         let app = routes(Arc::clone(&shared));
         let server = tokio::spawn(async move {
@@ -205,7 +209,7 @@ async fn forward(State(shared): State<Arc<Shared>>, provider: ModelProvider, bod
         Ok(answer) => answer,
         Err(error) => {
             let why = describe(&error);
-            tracing::warn!(why, "the gateway did not answer a model call");
+            tracing::warn!(parent: &shared.span, why, "the gateway did not answer a model call");
             shared.note(CallEnd::Unavailable(why));
             return error_answer(StatusCode::BAD_GATEWAY, "the model cannot be reached");
         }
@@ -254,7 +258,7 @@ fn remembering(chunks: Chunks, status: u16, shared: Arc<Shared>) -> impl Stream<
 
 fn note_end(shared: &Shared, status: u16, body: &[u8]) {
     let end = classify_response(status, body);
-    tracing::info!(status, bytes = body.len(), "model call");
+    tracing::info!(parent: &shared.span, status, bytes = body.len(), "model call");
     if end == CallEnd::Answered
         && let Some(text) = assistant_text(body)
     {

@@ -14,7 +14,11 @@ use crate::git::clone::{CloneError, clone};
 use crate::job::{Job, Report, TREE};
 use jiff::Timestamp;
 use patchbay_domain::change_set::{ChangeSet, FileChange};
+use patchbay_domain::redact::Secrets;
 use patchbay_domain::task::{Brief, Failure, FailureCode, TaskOutcome, TaskResult};
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +31,7 @@ pub(crate) struct Task<'a> {
     stages: &'a Stages,
     brief: Brief,
     git: Git,
+    secrets: Secrets,
 }
 
 /// What is handed over besides the outcome.
@@ -40,7 +45,8 @@ struct Told {
 impl<'a> Task<'a> {
     pub(crate) fn new(config: &'a SuperviseConfig, gateway: &'a Arc<Gateway>, stages: &'a Stages, brief: Brief) -> Self {
         let git = Git::new(config.private_dir.join("git"), config.work_dir.join(TREE), config.child_environment.clone());
-        Self { config, gateway, stages, brief, git }
+        let secrets = gateway.secrets(&brief.clone_token);
+        Self { config, gateway, stages, brief, git, secrets }
     }
 
     /// Does the task. Whatever goes wrong is a result as well.
@@ -64,6 +70,7 @@ impl<'a> Task<'a> {
         let infrastructure =
             |e: std::io::Error| Failure { code: FailureCode::Infrastructure, detail: format!("The relay cannot listen: {e}.") };
         let relay = Relay::listen(&self.config.work_dir, Arc::clone(self.gateway)).map_err(infrastructure)?;
+        keep_from_agent(&self.config.work_dir);
         self.stages.enter("cloning");
         let (base, aside) = tokio::time::timeout(self.time_left(), self.prepare_tree())
             .await
@@ -120,8 +127,16 @@ impl<'a> Task<'a> {
     }
 
     fn redact(&self, text: &str) -> String {
-        let text = self.gateway.redact(text);
-        if self.brief.clone_token.is_empty() { text } else { text.replace(&self.brief.clone_token, "[redacted]") }
+        self.secrets.redact(text)
+    }
+}
+
+/// In the shared folder the agent may add, but neither rename nor remove what is the supervisor's (the working
+/// copy, the socket). A folder that belongs to somebody else is how the image or the person made it.
+fn keep_from_agent(work_dir: &Path) {
+    let sticky = Permissions::from_mode(0o3770);
+    if let Err(error) = std::fs::set_permissions(work_dir, sticky) {
+        tracing::debug!(%error, "the work folder stays as it is");
     }
 }
 

@@ -163,3 +163,6 @@ fn write(home: &Path, name: &str, text: &str) -> io::Result<PathBuf> {
     fs::write(&path, text)?;
     Ok(path)
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,8 +10,8 @@ use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitCode, ExitStatus, Stdio};
 
-/// `isolate`'s exit code for "this system does not allow it" (EX_TEMPFAIL).
-const NOT_POSSIBLE: u8 = 75;
+/// `isolate`'s and `inside`'s exit code for "this system does not allow it" (EX_TEMPFAIL).
+pub(crate) const NOT_POSSIBLE: u8 = 75;
 /// The agent's user id inside; what it is outside does not change.
 const AGENT_ID: u32 = 10002;
 

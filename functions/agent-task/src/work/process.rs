@@ -2,6 +2,7 @@
 //! at the end.
 
 use super::agent::Invocation;
+use super::limits::alone;
 use crate::job::ProcessEnd;
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
@@ -98,12 +99,12 @@ async fn end_gently(child: &mut Child, group: Option<Pid>) {
     }
 }
 
-/// The agent's process group; and as the first process of a container or namespace, everything in it.
+/// The agent's process group; and where every other process is the agent's, all of them.
 fn kill_the_rest(group: Option<Pid>) {
     if let Some(group) = group {
         let _ = killpg(group, Signal::SIGKILL);
     }
-    if nix::unistd::getpid().as_raw() == 1 {
+    if alone() {
         let _ = kill(Pid::from_raw(-1), Signal::SIGKILL);
     }
 }

@@ -1,7 +1,7 @@
 //! One job, from the socket to the report.
 
 use super::agent::{Agent, Workplace, folders_of, open_agent};
-use super::namespaces::end_with_lifeline;
+use super::namespaces::{NOT_POSSIBLE, end_with_lifeline};
 use super::process::{self, Finished};
 use super::relay_client::RelayClient;
 use super::{filesystem, forward, limits, loopback};
@@ -18,14 +18,16 @@ use std::process::ExitCode;
 /// Gets the job, runs the agent, reports. `isolated`: this is the first process of namespaces made for it.
 ///
 /// # Errors
-/// When there is no supervisor to work for, or the agent could not be kept apart as promised.
+/// When there is no supervisor to work for. That the namespaces are of no use is exit code 75, before any contact.
 pub(crate) async fn inside(config: &WorkConfig, isolated: bool) -> Result<ExitCode> {
-    let mut isolation = vec![isolation_sentence(config, isolated).to_owned()];
+    let mut isolation = vec![isolation_sentence(isolated).to_owned()];
     let agent = open_agent(config);
     if isolated {
         end_with_lifeline();
-        loopback::bring_loopback_up().context("turning on the loopback device")?;
-        narrow(config, agent.as_ref())?;
+        if let Err(error) = loopback::bring_loopback_up().and_then(|()| narrow(config, agent.as_ref())) {
+            tracing::warn!(error = format!("{error:#}"), "namespaces can be made here, but not furnished");
+            return Ok(ExitCode::from(NOT_POSSIBLE));
+        }
     }
     isolation.extend(limits::limit_self()?);
     let socket = config.work_dir.join(SOCKET);
@@ -97,8 +99,8 @@ impl Session<'_> {
     }
 }
 
-fn isolation_sentence(config: &WorkConfig, isolated: bool) -> &'static str {
-    match (isolated, config.in_container) {
+fn isolation_sentence(isolated: bool) -> &'static str {
+    match (isolated, limits::alone()) {
         (true, _) => {
             "The agent ran in namespaces of its own: no network but the model relay, no files but its work folder and the system's programs."
         }
