@@ -20,7 +20,7 @@ pub struct AwsError {
 }
 
 /// What every operation returns: the answer's JSON, or the error.
-pub type Answer = Result<Value, AwsError>;
+pub(super) type Answer = Result<Value, AwsError>;
 
 impl AwsError {
     /// A 400: the caller's fault.

@@ -33,8 +33,7 @@ pub(super) fn parse_call(parts: &Parts, input: &Value) -> Result<Call, AwsError>
         return Ok(Call { service: "s3", operation: request.operation().to_owned(), resources: vec![request.resource()], caller });
     };
     let (prefix, operation) = target.rsplit_once('.').unwrap_or((target, ""));
-    let (_, service) =
-        TARGETS.iter().find(|(known, _)| *known == prefix).ok_or_else(|| AwsError::unknown_operation(prefix, operation))?;
+    let (_, service) = TARGETS.iter().find(|(known, _)| *known == prefix).ok_or_else(|| AwsError::unknown_operation(prefix, operation))?;
     Ok(Call { service, operation: operation.to_owned(), resources: resources(service, input), caller })
 }
 
@@ -113,7 +112,8 @@ mod tests {
 
     #[test]
     fn transaction_names_every_table_and_a_query_its_index() {
-        let transaction = json!({"TransactItems": [{"Put": {"TableName": "a"}}, {"Update": {"TableName": "b"}}, {"Put": {"TableName": "a"}}]});
+        let transaction =
+            json!({"TransactItems": [{"Put": {"TableName": "a"}}, {"Update": {"TableName": "b"}}, {"Put": {"TableName": "a"}}]});
         assert_eq!(resources("dynamodb", &transaction), ["a", "b"]);
         assert_eq!(resources("dynamodb", &json!({"TableName": "runs", "IndexName": "due"})), ["runs/index/due"]);
     }

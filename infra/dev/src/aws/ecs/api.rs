@@ -156,9 +156,10 @@ fn definition_json(definition: &TaskDefinitionSpec) -> Value {
         .containers
         .iter()
         .map(|container| {
-            let mounts = container.mount_points.iter().map(|mount| {
-                json!({"sourceVolume": mount.volume, "containerPath": mount.container_path, "readOnly": mount.read_only})
-            });
+            let mounts = container
+                .mount_points
+                .iter()
+                .map(|mount| json!({"sourceVolume": mount.volume, "containerPath": mount.container_path, "readOnly": mount.read_only}));
             let depends_on = container.depends_on.iter().map(|one| {
                 let condition = match one.condition {
                     Condition::Start => "START",

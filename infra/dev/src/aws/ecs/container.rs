@@ -19,6 +19,8 @@ const LAST_OUTPUT: Duration = Duration::from_secs(2);
 /// Between two looks whether killed processes are gone.
 const KILL_AGAIN: Duration = Duration::from_millis(10);
 const KILL_ROUNDS: usize = 200;
+/// Names the container in the environment of all its processes.
+const MARK_VARIABLE: &str = "PATCHBAY_LOCAL_CONTAINER";
 const OUT_OF_MEMORY: &str = "OutOfMemoryError: Container killed due to memory usage";
 
 /// How a container ended.
@@ -66,7 +68,9 @@ impl Watched {
 
 impl Container {
     /// Starts the process and the copying of its output.
-    pub(super) async fn start(spawner: &Spawner, command: Command, log: ContainerLog, kill: CancellationToken) -> io::Result<Self> {
+    pub(super) async fn start(spawner: &Spawner, mut command: Command, log: ContainerLog, kill: CancellationToken) -> io::Result<Self> {
+        let mark = format!("{}/{}", log.task, log.container);
+        command.env(MARK_VARIABLE, &mark);
         let mut child = spawner.spawn(command).await?;
         let root = child.id().ok_or_else(|| io::Error::other("the process has no id"))?;
         let mut output = JoinSet::new();
@@ -76,7 +80,11 @@ impl Container {
         if let Some(stderr) = child.stderr.take() {
             output.spawn(log.copy(stderr));
         }
-        let watched = Watched { tree: Arc::new(Mutex::new(Tree::new(root))), out_of_memory: Arc::default(), kill };
+        let watched = Watched {
+            tree: Arc::new(Mutex::new(Tree::new(root, &format!("{MARK_VARIABLE}={mark}")))),
+            out_of_memory: Arc::default(),
+            kill,
+        };
         Ok(Self { child, output, watched })
     }
 
@@ -87,7 +95,7 @@ impl Container {
             status = self.child.wait() => Some(status),
             () = kill.cancelled() => None,
             () = stop.cancelled() => {
-                self.lock_tree(|tree| tree.terminate());
+                self.lock_tree(Tree::terminate);
                 tokio::select! {
                     status = self.child.wait() => Some(status),
                     () = kill.cancelled() => None,

@@ -64,7 +64,8 @@ mod tests {
         let program = folder.path().join("program");
         write(&program, "").unwrap();
         set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
-        assert!(!is_reachable(&program), "temporary folders are closed");
+        set_permissions(folder.path(), Permissions::from_mode(0o700)).unwrap();
+        assert!(!is_reachable(&program));
         set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
         assert!(is_reachable(&program));
         set_permissions(&program, Permissions::from_mode(0o700)).unwrap();

@@ -1,7 +1,7 @@
 //! The processes of a container, found in /proc: how much memory they use, and that none survives.
 //!
 //! A container is its first process's group and all that descends from it. Descendants that leave the group are
-//! remembered from scan to scan, so that losing their parent does not hide them.
+//! remembered from scan to scan, and the last scan looks for the container's mark in their environment as well.
 
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::{Pid, SysconfVar, sysconf};
@@ -48,13 +48,15 @@ fn parse_stat(stat: &str) -> Option<Process> {
 #[derive(Debug)]
 pub(super) struct Tree {
     root: i32,
+    /// `NAME=value` in the environment of every process of the container that did not clear it.
+    mark: Vec<u8>,
     known: BTreeSet<(i32, u64)>,
 }
 
 impl Tree {
     /// The tree below a process that leads its own group.
-    pub(super) fn new(root: u32) -> Self {
-        Self { root: i32::try_from(root).unwrap_or(i32::MAX), known: BTreeSet::new() }
+    pub(super) fn new(root: u32, mark: &str) -> Self {
+        Self { root: i32::try_from(root).unwrap_or(i32::MAX), mark: mark.as_bytes().to_vec(), known: BTreeSet::new() }
     }
 
     /// Finds the tree's processes and forgets those that ended.
@@ -83,21 +85,31 @@ impl Tree {
         self.known.iter().map(pages).sum::<u64>() * page_bytes()
     }
 
-    /// Asks the first process to end, as a container engine does.
-    pub(super) fn terminate(&self) {
+    /// Asks the first process to end, as a container engine does. Looks first who else is there.
+    pub(super) fn terminate(&mut self) {
+        self.update(&Snapshot::take());
         // It may have ended already.
         let _ = kill(Pid::from_raw(self.root), Signal::SIGTERM);
     }
 
     /// Kills every process of the tree; says whether there was any.
     pub(super) fn kill(&mut self) -> bool {
-        self.update(&Snapshot::take());
+        let snapshot = Snapshot::take();
+        self.update(&snapshot);
+        let marked = snapshot.processes.iter().filter(|(pid, _)| self.is_marked(**pid));
+        let marked: Vec<(i32, u64)> = marked.map(|(pid, process)| (*pid, process.started)).collect();
+        self.known.extend(marked);
         for (pid, _) in &self.known {
             // Each may end between the look and the signal.
             let _ = kill(Pid::from_raw(*pid), Signal::SIGKILL);
         }
         let group = killpg(Pid::from_raw(self.root), Signal::SIGKILL).is_ok();
         group || !self.known.is_empty()
+    }
+
+    fn is_marked(&self, pid: i32) -> bool {
+        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        environment.split(|byte| *byte == 0).any(|variable| variable == self.mark)
     }
 }
 
@@ -120,9 +132,10 @@ mod tests {
     #[test]
     fn descendant_that_left_the_group_stays_known_without_its_parent() {
         let process = |parent, group| Process { parent, group, started: 1, resident_pages: 1 };
-        let mut snapshot =
-            Snapshot { processes: BTreeMap::from([(10, process(1, 10)), (11, process(10, 10)), (12, process(11, 12)), (13, process(1, 13))]) };
-        let mut tree = Tree::new(10);
+        let mut snapshot = Snapshot {
+            processes: BTreeMap::from([(10, process(1, 10)), (11, process(10, 10)), (12, process(11, 12)), (13, process(1, 13))]),
+        };
+        let mut tree = Tree::new(10, "MARK=1");
         tree.update(&snapshot);
         assert_eq!(tree.known.iter().map(|(pid, _)| *pid).collect::<Vec<_>>(), [10, 11, 12]);
         snapshot.processes = BTreeMap::from([(12, process(1, 12)), (13, process(1, 13))]);

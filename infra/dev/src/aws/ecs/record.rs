@@ -53,7 +53,7 @@ pub struct TaskRecord {
     pub stopped_at: Option<Timestamp>,
     pub containers: Vec<ContainerRecord>,
     /// The task's temporary directory; gone when the task is stopped.
-    pub(super) scratch: Option<PathBuf>,
+    pub scratch: Option<PathBuf>,
     /// Counts the changes.
     pub version: u64,
 }

@@ -173,12 +173,7 @@ impl ContainerLife {
         end
     }
 
-    async fn live_until_end(
-        &self,
-        spawner: Spawner,
-        command: tokio::process::Command,
-        log: ContainerLog,
-    ) -> Result<Option<Exit>, String> {
+    async fn live_until_end(&self, spawner: Spawner, command: tokio::process::Command, log: ContainerLog) -> Result<Option<Exit>, String> {
         let stop = &self.orders.stop;
         match stop.run_until_cancelled(self.dependencies()).await {
             None => return Ok(None),
@@ -211,18 +206,18 @@ impl ContainerLife {
     }
 
     fn enter(&self, phase: Phase) {
-        self.phases.send_modify(|phases| drop(phases.insert(self.spec.name.clone(), phase)));
+        self.phases.send_modify(|phases| {
+            phases.insert(self.spec.name.clone(), phase);
+        });
     }
 }
 
-/// Kills the container that is over its own limit, or the biggest when all together are over the task's.
+/// Kills the container that is over its own limit, or the biggest when all together are over the task's. Without
+/// limits it still looks: what it sees is what is killed in the end.
 async fn watch_memory(definition: TaskDefinitionSpec, watched: WatchList, ended: CancellationToken) {
     let limits: BTreeMap<&str, u64> =
         definition.containers.iter().filter_map(|spec| Some((spec.name.as_str(), spec.memory_mib? * MIB))).collect();
     let task_limit = definition.memory_mib.map_or(u64::MAX, |mib| mib * MIB);
-    if limits.is_empty() && definition.memory_mib.is_none() {
-        return;
-    }
     while ended.run_until_cancelled(tokio::time::sleep(MEMORY_EVERY)).await.is_some() {
         let Ok(snapshot) = tokio::task::spawn_blocking(Snapshot::take).await else { return };
         let used: Vec<(String, Watched, u64)> = {

@@ -57,9 +57,10 @@ impl S3Request {
 pub(in crate::aws) fn parse_request(parts: &Parts) -> Result<S3Request, AwsError> {
     let query = query(parts);
     let (bucket, key) = address(parts)?;
-    let foreign = query.keys().find(|name| !matches!(name.as_str(), "x-id" | "list-type" | "prefix" | "delimiter")).filter(|name| {
-        !matches!(name.as_str(), "continuation-token" | "start-after" | "max-keys" | "encoding-type" | "fetch-owner")
-    });
+    let foreign = query
+        .keys()
+        .find(|name| !matches!(name.as_str(), "x-id" | "list-type" | "prefix" | "delimiter"))
+        .filter(|name| !matches!(name.as_str(), "continuation-token" | "start-after" | "max-keys" | "encoding-type" | "fetch-owner"));
     let foreign = foreign.cloned().or_else(|| {
         let headers = ["x-amz-copy-source", "range"];
         headers.iter().find(|name| parts.headers.contains_key(**name)).map(ToString::to_string)

@@ -96,8 +96,7 @@ impl Sqs {
             ("ReceiveMessageWaitTimeSeconds", spec.receive_wait.as_secs().to_string()),
         ];
         if let Some(redrive) = &spec.redrive {
-            let policy =
-                json!({"deadLetterTargetArn": arn(&redrive.dead_letter_queue), "maxReceiveCount": redrive.max_receive_count});
+            let policy = json!({"deadLetterTargetArn": arn(&redrive.dead_letter_queue), "maxReceiveCount": redrive.max_receive_count});
             all.push(("RedrivePolicy", policy.to_string()));
         }
         let names = &input["AttributeNames"];
@@ -109,9 +108,8 @@ impl Sqs {
     fn start_move(&self, input: &Value) -> Answer {
         let name_of = |member: &str| input[member].as_str().and_then(|arn| arn.rsplit(':').next());
         let source = name_of("SourceArn").ok_or_else(|| missing("SourceArn"))?;
-        let is_dead_letter_queue = self.lock().queues.values().any(|queue| {
-            queue.spec.redrive.as_ref().is_some_and(|redrive| redrive.dead_letter_queue == source)
-        });
+        let is_dead_letter_queue =
+            self.lock().queues.values().any(|queue| queue.spec.redrive.as_ref().is_some_and(|redrive| redrive.dead_letter_queue == source));
         self.spec(source).map_err(|_| AwsError::refused("ResourceNotFoundException", no_such_queue().message))?;
         if !is_dead_letter_queue {
             return Err(invalid("Source queue must be configured as a Dead Letter Queue."));
@@ -129,8 +127,12 @@ fn received_json(message: &ReceivedMessage, input: &Value) -> Value {
         "MD5OfBody": message.md5_of_body,
     });
     let wanted = |name: &str| selects(&input["AttributeNames"], name) || selects(&input["MessageSystemAttributeNames"], name);
-    let system: Map<String, Value> =
-        message.system_attributes.iter().filter(|(name, _)| wanted(name)).map(|(name, value)| (name.clone(), value.clone().into())).collect();
+    let system: Map<String, Value> = message
+        .system_attributes
+        .iter()
+        .filter(|(name, _)| wanted(name))
+        .map(|(name, value)| (name.clone(), value.clone().into()))
+        .collect();
     if !system.is_empty() {
         answer["Attributes"] = system.into();
     }

@@ -1,0 +1,61 @@
+//! DynamoDB through the front.
+
+use super::{CALLER, World};
+use crate::aws::Use;
+use aws_sdk_dynamodb::types::AttributeValue;
+
+fn client(world: &World) -> aws_sdk_dynamodb::Client {
+    aws_sdk_dynamodb::Client::new(&world.sdk())
+}
+
+fn text(value: &str) -> AttributeValue {
+    AttributeValue::S(value.to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn item_survives_a_restart_and_is_found_by_its_index() {
+    let world = World::start().await;
+    let put = client(&world).put_item().table_name("runs").item("pk", text("w")).item("sk", text("r"));
+    put.item("due_shard", text("3")).item("due_at", text("2026-11-20T00:00:00Z")).send().await.unwrap();
+    let world = world.restart(|_| {}).await;
+    let query = client(&world).query().table_name("runs").index_name("due").key_condition_expression("due_shard = :s");
+    let found = query.expression_attribute_values(":s", text("3")).send().await.unwrap();
+    assert_eq!(found.items()[0]["sk"], text("r"));
+    world.aws.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn conditional_put_is_won_by_one() {
+    let world = World::start().await;
+    let client = client(&world);
+    let puts = (0..20).map(|_| {
+        let put = client.put_item().table_name("runs").item("pk", text("w")).item("sk", text("claim"));
+        tokio::spawn(put.condition_expression("attribute_not_exists(pk)").send())
+    });
+    let mut won = 0;
+    for put in puts.collect::<Vec<_>>() {
+        match put.await.unwrap() {
+            Ok(_) => won += 1,
+            Err(error) => assert!(error.into_service_error().is_conditional_check_failed_exception()),
+        }
+    }
+    assert_eq!(won, 1);
+    assert_eq!(world.aws.calls()["dynamodb:PutItem"], 20);
+    let used = Use { action: "dynamodb:PutItem".to_owned(), resource: "runs".to_owned() };
+    assert_eq!(world.aws.uses()[CALLER][&used], 20);
+    world.aws.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn expired_items_are_swept() {
+    let world = World::start().await;
+    let client = client(&world);
+    for (sk, ttl) in [("old", "1000000000"), ("new", "9000000000")] {
+        let put = client.put_item().table_name("runs").item("pk", text("w")).item("sk", text(sk));
+        put.item("ttl", AttributeValue::N(ttl.to_owned())).send().await.unwrap();
+    }
+    assert_eq!(world.aws.sweep_ttl().unwrap(), 1);
+    let left = client.scan().table_name("runs").send().await.unwrap();
+    assert_eq!(left.items().iter().map(|item| item["sk"].clone()).collect::<Vec<_>>(), [text("new")]);
+    world.aws.shutdown().await;
+}
