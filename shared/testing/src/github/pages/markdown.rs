@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn comments_are_hidden_even_over_several_lines() {
-        assert_eq!(render("<!-- patchbay\nrun=1 -->\n\nDone."), "<p>Done.</p>\n");
+        assert_eq!(render("<!-- patchbay\nrun=1 -->\n\nDone.").trim(), "<p>Done.</p>");
     }
 
     #[test]

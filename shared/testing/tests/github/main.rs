@@ -1,0 +1,12 @@
+//! The local GitHub through its own doors: real HTTP, real git, real webhooks.
+
+mod app_tokens;
+mod git_data;
+mod git_wire;
+mod hooks;
+mod pages;
+mod pulls;
+mod restart;
+mod shapes;
+mod stage;
+mod threads;
