@@ -18,6 +18,7 @@ use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use serde_json::Value;
 use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
 
 /// More than any operation may carry; S3 alone gets near.
 const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
@@ -32,6 +33,8 @@ pub(super) struct Services {
     pub(super) secrets: Secrets,
     pub(super) kms: Kms,
     pub(super) ecs: Ecs,
+    /// Ends long polls, so that the endpoint can end.
+    pub(super) shutdown: CancellationToken,
 }
 
 /// The router that serves everything.
@@ -43,8 +46,9 @@ async fn handle_request(State(services): State<Arc<Services>>, request: Request)
     let (parts, body) = request.into_parts();
     let is_s3 = !parts.headers.contains_key("x-amz-target");
     let content_type = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or(JSON).to_owned();
+    let ended = || Err(AwsError::with_status(503, "ServiceUnavailable", "the local stack ends"));
     let answer = match to_bytes(body, MAX_BODY_BYTES).await {
-        Ok(body) => answer(&services, &parts, body).await,
+        Ok(body) => services.shutdown.run_until_cancelled(answer(&services, &parts, body)).await.unwrap_or_else(ended),
         Err(_) => Err(AwsError::with_status(413, "RequestEntityTooLarge", "the body is too large or broke off")),
     };
     answer.unwrap_or_else(|error| {
@@ -55,9 +59,10 @@ async fn handle_request(State(services): State<Arc<Services>>, request: Request)
 
 async fn answer(services: &Services, parts: &Parts, body: Bytes) -> Result<Response, AwsError> {
     let input = match parts.headers.contains_key("x-amz-target") {
-        true => serde_json::from_slice(&body).unwrap_or(Value::Null),
-        false => Value::Null,
+        true => serde_json::from_slice(&body),
+        false => Ok(Value::Null),
     };
+    let input = input.map_err(|error| AwsError::refused("SerializationException", error.to_string()))?;
     let call = parse_call(parts, &input)?;
     services.calls.before(&call)?;
     let json = match call.service {

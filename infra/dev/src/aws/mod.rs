@@ -33,10 +33,11 @@ use serde_json::Value;
 use sqs::Sqs;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// The account that every ARN of the local stack names.
 pub const ACCOUNT: &str = "000000000000";
@@ -45,12 +46,15 @@ pub const REGION: &str = "us-east-1";
 /// A function's access key id is this followed by the function's name: calls are counted by it.
 pub const ACCESS_KEY_PREFIX: &str = "LOCAL";
 
-/// The running emulation. Dropping it without [`Aws::shutdown`] kills its tasks' processes too.
+/// How long answers under way may take when the endpoint ends.
+const LAST_ANSWERS: Duration = Duration::from_secs(5);
+
+/// The running emulation. Dropping it without [`Aws::shutdown`] ends everything too, without waiting for it.
 pub struct Aws {
     services: Arc<Services>,
     endpoint: String,
     server: JoinHandle<()>,
-    shutdown: CancellationToken,
+    shutdown: DropGuard,
 }
 
 impl Aws {
@@ -65,6 +69,8 @@ impl Aws {
         let listener = TcpListener::bind(("127.0.0.1", port)).await.with_context(|| format!("cannot listen on port {port}"))?;
         let endpoint = format!("http://{}", listener.local_addr()?);
         let shutdown = CancellationToken::new();
+        // Ends what has been started when a later part fails to.
+        let guard = shutdown.clone().drop_guard();
         let services = Arc::new(Services {
             calls: calls::CallLedger::new(config.faults.clone()),
             dynamo: dynamo::Dynamo::start(data_dir, &config.tables, shutdown.clone()).await?,
@@ -72,17 +78,17 @@ impl Aws {
             s3: s3::S3::open(data_dir, &config.buckets)?,
             secrets: secrets::Secrets::open(data_dir, &config.secrets)?,
             kms: kms::Kms::open(data_dir, &config.keys)?,
-            ecs: Ecs::open(&config)?,
+            ecs: Ecs::open(&config, shutdown.clone())?,
+            shutdown: shutdown.clone(),
         });
         let router = front::router(services.clone());
-        let ended = shutdown.clone().cancelled_owned();
+        let serve = axum::serve(listener, router).with_graceful_shutdown(shutdown.cancelled_owned()).into_future();
         let server = tokio::spawn(async move {
-            tokio::select! {
-                served = axum::serve(listener, router) => tracing::error!(?served, "the AWS endpoint ended"),
-                () = ended => {}
+            if let Err(error) = serve.await {
+                tracing::error!(%error, "the AWS endpoint ended");
             }
         });
-        Ok(Self { services, endpoint, server, shutdown })
+        Ok(Self { services, endpoint, server, shutdown: guard })
     }
 
     /// `http://127.0.0.1:<port>`, for `AWS_ENDPOINT_URL`.
@@ -145,9 +151,11 @@ impl Aws {
     /// Stops every task and the endpoint. What is stored stays.
     pub async fn shutdown(self) {
         self.services.ecs.stop_all("The local stack ended").await;
-        self.shutdown.cancel();
-        if let Err(error) = self.server.await {
-            tracing::warn!(%error, "the AWS endpoint died");
+        drop(self.shutdown);
+        match tokio::time::timeout(LAST_ANSWERS, self.server).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the AWS endpoint died"),
+            Err(_) => tracing::warn!("a client holds a request to the AWS endpoint open"),
         }
     }
 }

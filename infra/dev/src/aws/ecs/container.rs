@@ -31,7 +31,7 @@ pub(super) struct Exit {
 }
 
 /// Orders from outside.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(super) struct Orders {
     /// End: SIGTERM, and SIGKILL after the container's stop timeout.
     pub(super) stop: CancellationToken,

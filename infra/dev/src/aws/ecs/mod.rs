@@ -31,6 +31,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// How long tasks may take to end by themselves when the stack ends.
@@ -43,11 +44,13 @@ pub(super) struct Ecs {
     machine: Arc<Machine>,
     running: Arc<Mutex<HashMap<String, Orders>>>,
     runs: TaskTracker,
+    /// Kills every container when the stack is dropped.
+    dropped: CancellationToken,
 }
 
 impl Ecs {
     /// Opens the registry. Tasks of an earlier process are stopped now.
-    pub(super) fn open(config: &AwsConfig) -> anyhow::Result<Self> {
+    pub(super) fn open(config: &AwsConfig, dropped: CancellationToken) -> anyhow::Result<Self> {
         let machine = Machine {
             registry: Registry::open(&config.data_dir, &config.cluster)?,
             launcher: ContainerLauncher { bin_dir: config.bin_dir.clone(), settings: config.task_env_overrides.clone() },
@@ -61,11 +64,12 @@ impl Ecs {
             machine: Arc::new(machine),
             running: Arc::default(),
             runs: TaskTracker::new(),
+            dropped,
         })
     }
 
     fn start(&self, task: &TaskRecord, definition: TaskDefinitionSpec) {
-        let orders = Orders::default();
+        let orders = Orders { stop: CancellationToken::new(), kill: self.dropped.child_token() };
         let id = task.id.clone();
         self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), orders.clone());
         let run = TaskRun { machine: self.machine.clone(), id: id.clone(), definition, overrides: task.overrides.clone(), orders };

@@ -92,11 +92,15 @@ impl TaskRun {
             tokio::select! {
                 ended = containers.join_next() => match ended {
                     None => break,
-                    Some(Ok((spec, end))) => self.container_ended(&spec, end),
+                    Some(Ok((spec, end))) => {
+                        // A quick container may have started and ended since the last look.
+                        self.note_started(&phases.borrow());
+                        self.container_ended(&spec, end);
+                    }
                     // A panic in our own code: the rest of the task must not hang on it.
                     Some(Err(error)) => self.fail_start(&error.to_string()),
                 },
-                Ok(()) = changed.changed() => self.note_running(&changed.borrow_and_update().clone()),
+                Ok(()) = changed.changed() => self.note_started(&changed.borrow_and_update().clone()),
             }
         }
         all_ended.cancel();
@@ -104,9 +108,10 @@ impl TaskRun {
         let _ = memory.await;
     }
 
-    fn note_running(&self, phases: &BTreeMap<String, Phase>) {
-        let is_up = |spec: &ContainerSpec| phases.get(&spec.name) == Some(&Phase::Running);
-        let all_up = self.definition.containers.iter().filter(|spec| spec.essential).all(is_up);
+    /// The task is RUNNING once every essential container was started, even if one has ended already.
+    fn note_started(&self, phases: &BTreeMap<String, Phase>) {
+        let was_up = |spec: &ContainerSpec| matches!(phases.get(&spec.name), Some(Phase::Running | Phase::Ended(Some(_))));
+        let all_up = self.definition.containers.iter().filter(|spec| spec.essential).all(was_up);
         self.change(|task| {
             for container in &mut task.containers {
                 if phases.get(&container.name) == Some(&Phase::Running) {

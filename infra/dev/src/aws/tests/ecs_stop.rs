@@ -170,10 +170,10 @@ async fn shutdown_leaves_no_process_behind() {
 #[tokio::test(flavor = "multi_thread")]
 async fn dropping_the_stack_kills_its_processes() {
     let lines = Lines::default();
-    let pid = {
+    let (pid, scratch) = {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let sink = lines.sink();
-        let pid = tokio::task::block_in_place(|| {
+        let left = tokio::task::block_in_place(|| {
             runtime.block_on(async {
                 let world = World::with(|config| {
                     task(vec![script("supervisor", "echo pid $$; while :; do sleep 0.05; done")])(config);
@@ -181,11 +181,12 @@ async fn dropping_the_stack_kills_its_processes() {
                 })
                 .await;
                 run(&client(&world)).send().await.unwrap();
-                lines.first("pid ").await
+                let pid = lines.first("pid ").await;
+                (pid, world.aws.tasks()[0].scratch.clone().unwrap())
             })
         });
         runtime.shutdown_background();
-        pid
+        left
     };
     soon(async {
         while is_alive(&pid) {
@@ -193,4 +194,22 @@ async fn dropping_the_stack_kills_its_processes() {
         }
     })
     .await;
+    // The next start on the same data would do this.
+    std::fs::remove_dir_all(scratch).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dropping_the_emulation_alone_ends_its_tasks_too() {
+    let lines = Lines::default();
+    let world = World::with(|config| {
+        task(vec![script("supervisor", "trap '' TERM; echo pid $$; while :; do sleep 0.05; done")])(config);
+        config.on_log = Some(lines.sink());
+    })
+    .await;
+    let mut events = world.aws.task_events();
+    run(&client(&world)).send().await.unwrap();
+    let pid = lines.first("pid ").await;
+    drop(world.aws);
+    event(&mut events, "STOPPED").await;
+    assert!(!is_alive(&pid));
 }

@@ -1,8 +1,9 @@
 //! The endpoint itself: credentials, unknown operations, counting, the hook for faults.
 
-use super::World;
+use super::{World, soon};
 use crate::aws::{AwsError, Call, Moment};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn unknown_operation_is_named() {
@@ -47,4 +48,21 @@ async fn hook_can_refuse_a_call_or_hide_its_success() {
     assert_eq!(world.aws.queue("runs-dlq").unwrap().depth().unwrap().visible, 0, "it never happened");
     assert_eq!(world.aws.calls()["sqs:SendMessage"], 2);
     world.aws.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shutdown_does_not_wait_for_long_polls() {
+    let world = World::start().await;
+    let (sqs, url) = (world.sqs(), world.queue_url("runs"));
+    let poll = tokio::spawn(async move { sqs.receive_message().queue_url(url).wait_time_seconds(20).send().await });
+    soon(async {
+        while !world.aws.calls().contains_key("sqs:ReceiveMessage") {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let asked_at = Instant::now();
+    world.aws.shutdown().await;
+    assert!(asked_at.elapsed() < Duration::from_secs(4), "{:?}", asked_at.elapsed());
+    assert!(soon(poll).await.unwrap().is_err());
 }
