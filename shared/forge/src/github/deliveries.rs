@@ -58,6 +58,6 @@ fn never_succeeded(attempts: Vec<DeliveryAnswer>) -> Vec<LoggedDelivery> {
         }
     }
     let mut failed: Vec<LoggedDelivery> = latest.into_values().map(DeliveryAnswer::into_delivery).collect();
-    failed.sort_by(|a, b| (a.delivered_at, a.id).cmp(&(b.delivered_at, b.id)));
+    failed.sort_by_key(|delivery| (delivery.delivered_at, delivery.id));
     failed
 }

@@ -99,7 +99,8 @@ mod tests {
     fn limits_say_when_to_come_back() {
         let reset = (now() + SignedDuration::from_secs(600)).as_second().to_string();
         let secondary = r#"{"message":"You have exceeded a secondary rate limit. Please wait."}"#;
-        let table: &[(u16, &[(&'static str, &str)], &str, i64)] = &[
+        type Row<'a> = (u16, &'a [(&'static str, &'a str)], &'a str, i64);
+        let table: &[Row<'_>] = &[
             (429, &[("retry-after", "30")], "", 30),
             (429, &[], "", 60),
             (429, &[("retry-after", "Fri, 31 Dec 1999 23:59:59 GMT")], "", 60),

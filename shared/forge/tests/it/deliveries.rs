@@ -4,7 +4,7 @@ use crate::server::{Github, Reply, Seen, reply};
 use serde_json::{Value, json};
 
 fn attempt(id: u64, guid: &str, minute: u32, status: u16) -> Value {
-    json!({"id": id, "guid": guid, "delivered_at": format!("2026-11-20T10:{minute:02}:00Z"), "redelivery": id % 2 == 0, "duration": 0.3,
+    json!({"id": id, "guid": guid, "delivered_at": format!("2026-11-20T10:{minute:02}:00Z"), "redelivery": id.is_multiple_of(2), "duration": 0.3,
            "status": "x", "status_code": status, "event": "issues", "action": "opened", "installation_id": 1, "repository_id": 2})
 }
 

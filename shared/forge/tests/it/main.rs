@@ -1,9 +1,11 @@
-//! The forge crate from outside: payload samples become events, and the GitHub client against a scripted server.
+//! The forge crate from outside: payload samples become events, and the GitHub client against a scripted server (what
+//! it sends) and against the local GitHub (whether that does what it should).
 
 mod access;
 mod code;
 mod deliveries;
 mod events;
+mod local;
 mod server;
 mod threads;
 mod tokens;
