@@ -18,6 +18,8 @@ pub(crate) const DONE_ROUTE: &str = "/done";
 /// What the agent is to do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Job {
+    /// The id that ties the logs together (R46).
+    pub(crate) correlation: String,
     pub(crate) mode: Mode,
     pub(crate) prompt: String,
     pub(crate) model: ModelSettings,

@@ -27,6 +27,10 @@ const MOST_REQUEST_BYTES: usize = 6 * 1024 * 1024;
 /// As much of an answer is kept to find the model's words in it.
 const MOST_REMEMBERED_BYTES: usize = 2 * 1024 * 1024;
 
+/// A platform that ends the task signals both halves: the supervisor's own signal may come a little later, and must
+/// not find the agent's death told as the agent's fault.
+const GONE_GRACE: Duration = Duration::from_secs(3);
+
 /// Where the agent's half is.
 #[derive(Clone, Debug, PartialEq)]
 enum Agent {
@@ -124,7 +128,10 @@ impl Relay {
         let now = agent.borrow().clone();
         match now {
             Agent::Reported(report) => AgentEnd::Reported(report),
-            _ => AgentEnd::Gone,
+            _ => {
+                tokio::time::sleep(GONE_GRACE).await;
+                AgentEnd::Gone
+            }
         }
     }
 }

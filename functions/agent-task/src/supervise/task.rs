@@ -76,7 +76,8 @@ impl<'a> Task<'a> {
             .await
             .unwrap_or_else(|_| Err(Failure::new(FailureCode::CloneFailed, "The clone was not done when the run's time was over.")))?;
         self.stages.enter("working");
-        let job = Job { mode: self.brief.mode, prompt: prompt(&self.brief), model: self.brief.model.clone() };
+        let correlation = self.config.correlation.clone();
+        let job = Job { correlation, mode: self.brief.mode, prompt: prompt(&self.brief), model: self.brief.model.clone() };
         let end = relay.run_agent(job, self.config.agent_wait, self.time_left()).await;
         self.stages.enter_checking();
         let record = relay.record();

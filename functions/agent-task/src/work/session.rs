@@ -14,6 +14,7 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use tracing::Instrument;
 
 /// Gets the job, runs the agent, reports. `isolated`: this is the first process of namespaces made for it.
 ///
@@ -51,7 +52,8 @@ pub(crate) async fn inside(config: &WorkConfig, isolated: bool) -> Result<ExitCo
     let stop = async move {
         let _ = stopped.await;
     };
-    if let Some(report) = session.run(&job, port, stop).await {
+    let span = tracing::info_span!("work", correlation = job.correlation);
+    if let Some(report) = session.run(&job, port, stop).instrument(span).await {
         relay.report(&report).await.context("reporting")?;
     }
     Ok(ExitCode::SUCCESS)

@@ -8,7 +8,7 @@ use patchbay_domain::ids::RunId;
 use patchbay_domain::task::{Brief, BriefThread, FailureCode, Limits, Mode, ModelProvider, ModelSettings, TaskOutcome, TaskResult};
 use serde_json::json;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,6 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) struct Bench {
     pub(crate) gateway: Arc<Gateway>,
-    pub(crate) work_dir: PathBuf,
     pub(crate) supervisor: Child,
     pub(crate) worker: Child,
     folder: TempDir,
@@ -97,12 +96,11 @@ impl Setup {
             limits: self.limits,
         };
         let gateway = Gateway::start(brief, self.model).await;
-        let work_dir = folder.path().join("work");
-        fs::create_dir_all(&work_dir).unwrap();
+        fs::create_dir_all(folder.path().join("work")).unwrap();
         fs::create_dir_all(folder.path().join("private")).unwrap();
         let supervisor = process("supervise", &folder, &gateway.url, &self.environment);
         let worker = process("work", &folder, &gateway.url, &self.environment);
-        Bench { gateway, work_dir, supervisor, worker, folder }
+        Bench { gateway, supervisor, worker, folder }
     }
 }
 

@@ -113,6 +113,17 @@ async fn sigterm_while_the_agent_works_leaves_the_verdict_to_the_platform() {
 }
 
 #[tokio::test]
+async fn a_platform_that_ends_the_agent_first_is_not_taken_for_want_of_memory() {
+    let mut bench = Setup::new(Mode::Change, "model started\nhang").start().await;
+    bench.gateway.called().await;
+    signal(&bench.worker, Signal::SIGTERM);
+    bench.worker.wait().await.unwrap();
+    signal(&bench.supervisor, Signal::SIGTERM);
+    assert_eq!(bench.exits().await.0, Some(143));
+    assert_eq!(*bench.gateway.result.borrow(), None);
+}
+
+#[tokio::test]
 async fn sigterm_after_the_agents_work_still_delivers_it() {
     let mut setup = Setup::new(Mode::Change, "write new.rs x");
     setup.model.commit = Commit::Never;

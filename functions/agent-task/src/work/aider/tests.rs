@@ -5,7 +5,7 @@ fn invocation(mode: Mode, provider: ModelProvider, format: Option<&str>, setting
     let home = tempfile::tempdir().unwrap();
     let (edit_format, settings_file) = (format.map(str::to_owned), settings.map(str::to_owned));
     let model = ModelSettings { provider, model: "m-1".into(), edit_format, settings_file };
-    let job = Job { mode, prompt: "Do /this.\n".into(), model };
+    let job = Job { correlation: String::new(), mode, prompt: "Do /this.\n".into(), model };
     let place = Workplace { tree: "/tree".into(), home: home.path().into(), model_port: 4711 };
     (Aider::new("/opt/aider/bin/aider".into()).prepare(&job, &place).unwrap(), home)
 }
