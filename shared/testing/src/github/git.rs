@@ -225,6 +225,11 @@ impl GitDir {
         self.text(&["merge-base", one, other]).ok().filter(|sha| sha.len() == 40)
     }
 
+    /// Whether two commits merge without a conflict.
+    pub(crate) fn merges_cleanly(&self, one: &str, other: &str) -> bool {
+        self.run(&["merge-tree", "--write-tree", one, other], None).is_ok()
+    }
+
     /// Commits reachable from `include` but from none of `exclude`, newest first, at most `limit`.
     pub(crate) fn history(&self, include: &str, exclude: &[String], limit: usize) -> Result<Vec<String>> {
         let limit = format!("--max-count={limit}");

@@ -51,6 +51,19 @@ async fn a_narrowed_token_reaches_its_repository_and_its_permissions_only() {
 }
 
 #[tokio::test]
+async fn permission_for_pull_requests_opens_no_issue() {
+    let stage = Stage::new().await;
+    let issue = stage.github.open_issue(REPO, "ada", "Talk", "", &[]).expect("an issue");
+    stage.github.push_commit(REPO, "ada", "topic", "Add", &[("new.txt", "1")]).expect("a commit");
+    let pull = stage.github.open_pull(REPO, "ada", "topic", "main", "Add", "").expect("a pull request");
+    let token = stage.token(json!({"permissions": {"pull_requests": "write"}})).await;
+    for (number, status) in [(issue, 403), (pull, 201)] {
+        let answer = stage.post(&token, &format!("/repos/{REPO}/issues/{number}/comments"), json!({"body": "x"})).await;
+        assert_eq!(answer.status, status, "{}", answer.text);
+    }
+}
+
+#[tokio::test]
 async fn a_token_cannot_ask_for_more_than_was_granted() {
     let stage = Stage::new().await;
     let path = format!("/app/installations/{}/access_tokens", stage.installation);

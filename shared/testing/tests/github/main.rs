@@ -4,6 +4,7 @@ mod app_tokens;
 mod git_data;
 mod git_wire;
 mod hooks;
+mod octocrab_client;
 mod pages;
 mod pulls;
 mod restart;

@@ -99,3 +99,15 @@ async fn reviews_and_line_comments_are_kept_and_told() {
     let elsewhere = stage.post(&bob, &format!("{pull}/comments"), json!({"path": "README.md", "line": 1, "body": "x"})).await;
     assert_eq!(elsewhere.status, 422, "{}", elsewhere.text);
 }
+
+#[tokio::test]
+async fn a_conflict_is_told() {
+    let stage = Stage::new().await;
+    stage.github.push_commit(REPO, "ada", "topic", "Mine", &[("README.md", "mine\n")]).expect("a commit");
+    stage.github.open_pull(REPO, "ada", "topic", "main", "Mine", "").expect("a pull request");
+    let pull = format!("/repos/{REPO}/pulls/1");
+    assert_eq!(stage.get(&stage.ada, &pull).await.json["mergeable_state"], "clean");
+    stage.github.push_commit(REPO, "bob", "main", "Theirs", &[("README.md", "theirs\n")]).expect("a commit");
+    let answer = stage.get(&stage.ada, &pull).await.json;
+    assert_eq!((&answer["mergeable"], &answer["mergeable_state"], &answer["commits"]), (&json!(false), &json!("dirty"), &json!(1)));
+}

@@ -19,8 +19,8 @@ mod users;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{MatchedPath, RawPathParams, State};
-use axum::routing::on;
+use axum::extract::{RawPathParams, State};
+use axum::routing::{MethodFilter, on};
 use http::Method;
 
 use super::access::{Access, Level, Need};
@@ -147,13 +147,19 @@ const ROUTES: &[Route] = &[
 pub(crate) fn router() -> Router<Arc<Store>> {
     let mut router = Router::new();
     for route in ROUTES {
-        let filter = axum::routing::MethodFilter::try_from(route.method.clone()).unwrap_or(axum::routing::MethodFilter::GET);
-        let handler =
-            async |State(store): State<Arc<Store>>, matched: MatchedPath, params: RawPathParams, request: axum::extract::Request| {
-                debug_assert!(matched.as_str().ends_with(route.template));
-                serve::serve(store, route, &params, request).await
-            };
-        router = router.route(route.template, on(filter, handler));
+        let handler = async |State(store): State<Arc<Store>>, params: RawPathParams, request: axum::extract::Request| {
+            serve::serve(store, route, &params, request).await
+        };
+        for method in accepted_methods(route) {
+            let filter = MethodFilter::try_from(method.clone()).unwrap_or(MethodFilter::GET);
+            router = router.route(route.template, on(filter, handler));
+        }
     }
     router.fallback(serve::unknown).method_not_allowed_fallback(serve::unknown)
+}
+
+// What is changed by PATCH may be changed by POST too, where POST has no meaning of its own; octocrab edits comments so.
+fn accepted_methods(route: &Route) -> Vec<&'static Method> {
+    let has_post = ROUTES.iter().any(|other| other.template == route.template && other.method == POST);
+    if route.method == PATCH && !has_post { vec![PATCH, POST] } else { vec![route.method] }
 }

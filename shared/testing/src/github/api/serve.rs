@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::super::access::{Actor, Need, check_repository};
 use super::super::auth;
 use super::super::error::ApiError;
+use super::super::state::{Issue, Repository};
 use super::super::store::Store;
 use super::super::world::World;
 use super::Route;
@@ -108,9 +109,21 @@ fn permit(world: &World, actor: &Actor, route: &Route, incoming: &Incoming) -> R
         (Need::Repository { any_of, access, level }, _) => {
             let param = |name: &str| incoming.params.get(name).map_or("", String::as_str);
             let repository = world.state.repository(param("owner"), param("repo")).ok_or_else(ApiError::not_found)?;
+            // Pull request permission opens the routes of issues for pull requests only.
+            let for_both = any_of.contains(&"issues") && any_of.contains(&"pull_requests");
+            let any_of = if for_both && is_issue(repository, &incoming.params) { &["issues"] } else { any_of };
             check_repository(&world.state, actor, repository, any_of, access, level)
         }
     }
+}
+
+// Whether the path names an issue, or a comment of one.
+fn is_issue(repository: &Repository, params: &BTreeMap<String, String>) -> bool {
+    let param = |name: &str| params.get(name).and_then(|value| value.parse::<u64>().ok());
+    let by_number = param("number").and_then(|number| repository.issues.get(&number));
+    let has_comment = |issue: &&Issue, id: u64| issue.visible_comments().any(|comment| comment.id == id);
+    let thread = by_number.or_else(|| param("id").and_then(|id| repository.issues.values().find(|issue| has_comment(issue, id))));
+    thread.is_some_and(|issue| issue.pull.is_none())
 }
 
 fn handle(world: &mut World, actor: &Actor, route: &Route, incoming: &Incoming, rate: (u64, u64), authorization: Option<&str>) -> Answer {

@@ -59,6 +59,16 @@ pub(crate) fn installation(world: &World, found: &Installation) -> Value {
     })
 }
 
+/// An installation in a webhook: as recorded, its times are numbers, but for `suspend` and `unsuspend`.
+pub(crate) fn installation_in_event(world: &World, found: &Installation, action: &str) -> Value {
+    let mut value = installation(world, found);
+    if !matches!(action, "suspend" | "unsuspend") {
+        value["created_at"] = json!(found.created_at.as_second());
+        value["updated_at"] = json!(found.updated_at.as_second());
+    }
+    value
+}
+
 /// A delivery as the list shows it; only attempted deliveries are in the log.
 pub(crate) fn delivery_item(delivery: &Delivery) -> Value {
     let outcome = delivery.outcome.as_ref();

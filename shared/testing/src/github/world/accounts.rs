@@ -169,7 +169,7 @@ impl World {
     fn emit_installation(&mut self, id: u64, action: &str, with_repositories: bool, doer: &Doer) -> Result<(), ApiError> {
         let found = self.state.installations.get(&id).ok_or_else(ApiError::not_found)?;
         let mut fields = Map::new();
-        fields.insert("installation".to_owned(), json::installation(self, found));
+        fields.insert("installation".to_owned(), json::installation_in_event(self, found, action));
         if with_repositories {
             let repositories: Vec<Value> = self.state.repositories_of(found).map(|one| json::short_repository(&self.state, one)).collect();
             fields.insert("repositories".to_owned(), Value::Array(repositories));
@@ -182,7 +182,7 @@ impl World {
         let found = self.state.installations.get(&id).ok_or_else(ApiError::not_found)?;
         let (added, removed) = if action == "added" { (changed, Vec::new()) } else { (Vec::new(), changed) };
         let mut fields = Map::new();
-        fields.insert("installation".to_owned(), json::installation(self, found));
+        fields.insert("installation".to_owned(), json::installation_in_event(self, found, action));
         fields.insert("repository_selection".to_owned(), json!(if found.selected.is_some() { "selected" } else { "all" }));
         fields.insert("repositories_added".to_owned(), Value::Array(added));
         fields.insert("repositories_removed".to_owned(), Value::Array(removed));

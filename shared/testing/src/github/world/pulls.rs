@@ -126,8 +126,10 @@ impl World {
         let found = self.repository(repository)?;
         let issue = self.issue(repository, number)?;
         let pull = self.pull(repository, number)?;
-        let commits = self.git(repository).count_between(&pull.base_sha, &pull.head_sha);
-        let git = PullGit::of(&self.pull_files(repository, number)?, commits, issue.open.then_some(true));
+        let dir = self.git(repository);
+        let commits = dir.count_between(&pull.base_sha, &pull.head_sha);
+        let mergeable = issue.open.then(|| dir.merges_cleanly(&pull.base_sha, &pull.head_sha));
+        let git = PullGit::of(&self.pull_files(repository, number)?, commits, mergeable);
         Ok(json::pull_full(self, found, issue, pull, git))
     }
 
