@@ -1,0 +1,267 @@
+//! How a function reaches AWS, and how it reads its environment.
+//!
+//! `AwsConfig` holds one HTTP client and one SDK client per service, built when first asked for, so that INIT
+//! pays for nothing. `EnvReader` reads the environment once and reports everything that is wrong in one error.
+
+use crate::error::AwsError;
+use crate::tls;
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_dynamodb::config::SharedCredentialsProvider;
+use std::collections::HashMap;
+use std::str::FromStr;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+/// The way to AWS, shared by all clients of a process. Cheap to clone.
+#[derive(Clone)]
+pub struct AwsConfig {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    sdk: SdkConfig,
+    dynamodb: OnceLock<aws_sdk_dynamodb::Client>,
+    sqs: OnceLock<aws_sdk_sqs::Client>,
+    s3: OnceLock<aws_sdk_s3::Client>,
+    kms: OnceLock<aws_sdk_kms::Client>,
+    secrets: OnceLock<aws_sdk_secretsmanager::Client>,
+    ecs: OnceLock<aws_sdk_ecs::Client>,
+}
+
+impl AwsConfig {
+    /// Reads region, credentials and endpoint (`AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`,
+    /// `AWS_SESSION_TOKEN`, `AWS_ENDPOINT_URL`) from the environment, which is all that Lambda offers. Where there
+    /// are no such credentials (a person's machine), the SDK's own chain is asked. Makes no call in Lambda.
+    pub async fn from_env() -> Self {
+        let env = EnvReader::new();
+        let has_credentials = env.optional("AWS_ACCESS_KEY_ID").is_some() && env.optional("AWS_SECRET_ACCESS_KEY").is_some();
+        let region = env.optional("AWS_REGION").or_else(|| env.optional("AWS_DEFAULT_REGION"));
+        let endpoint = env.optional("AWS_ENDPOINT_URL");
+        match region {
+            Some(region) if has_credentials => {
+                let trust = tls::Trust::choose(&region, env.optional("AWS_CA_BUNDLE").or_else(|| env.optional("SSL_CERT_FILE")).as_deref());
+                let credentials = SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new());
+                Self::build(Region::new(region), credentials, endpoint, trust)
+            }
+            _ => Self::from_sdk(aws_config::defaults(BehaviorVersion::latest()).load().await),
+        }
+    }
+
+    /// Every service at one plain-HTTP address with made-up credentials: for tests and local stacks.
+    pub fn at_endpoint(url: &str) -> Self {
+        let credentials = aws_sdk_dynamodb::config::Credentials::new("local", "local", None, None, "local");
+        Self::build(Region::from_static("us-east-1"), SharedCredentialsProvider::new(credentials), Some(url.to_owned()), tls::Trust::Amazon)
+    }
+
+    fn build(region: Region, credentials: SharedCredentialsProvider, endpoint: Option<String>, trust: tls::Trust) -> Self {
+        let plain = endpoint.as_deref().is_some_and(|url| url.starts_with("http://"));
+        let mut sdk = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(region)
+            .credentials_provider(credentials)
+            .http_client(if plain { tls::plain_client() } else { tls::client(trust) })
+            .retry_config(RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(100)))
+            .timeout_config(timeouts());
+        sdk.set_endpoint_url(endpoint);
+        Self::from_sdk(sdk.build())
+    }
+
+    fn from_sdk(sdk: SdkConfig) -> Self {
+        let inner = Inner {
+            sdk,
+            dynamodb: OnceLock::new(),
+            sqs: OnceLock::new(),
+            s3: OnceLock::new(),
+            kms: OnceLock::new(),
+            secrets: OnceLock::new(),
+            ecs: OnceLock::new(),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    pub(crate) fn region(&self) -> &str {
+        self.inner.sdk.region().map_or("us-east-1", |r| r.as_ref())
+    }
+
+    pub(crate) fn endpoint(&self) -> Option<&str> {
+        self.inner.sdk.endpoint_url()
+    }
+
+    pub(crate) fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        self.inner.dynamodb.get_or_init(|| aws_sdk_dynamodb::Client::new(&self.inner.sdk)).clone()
+    }
+
+    pub(crate) fn sqs(&self) -> aws_sdk_sqs::Client {
+        self.inner.sqs.get_or_init(|| aws_sdk_sqs::Client::new(&self.inner.sdk)).clone()
+    }
+
+    pub(crate) fn kms(&self) -> aws_sdk_kms::Client {
+        self.inner.kms.get_or_init(|| aws_sdk_kms::Client::new(&self.inner.sdk)).clone()
+    }
+
+    pub(crate) fn secrets(&self) -> aws_sdk_secretsmanager::Client {
+        self.inner.secrets.get_or_init(|| aws_sdk_secretsmanager::Client::new(&self.inner.sdk)).clone()
+    }
+
+    pub(crate) fn ecs(&self) -> aws_sdk_ecs::Client {
+        self.inner.ecs.get_or_init(|| aws_sdk_ecs::Client::new(&self.inner.sdk)).clone()
+    }
+
+    /// Path-style addresses where an endpoint is given: a bucket's name is no host name there.
+    pub(crate) fn s3(&self) -> aws_sdk_s3::Client {
+        let build = || {
+            let config = aws_sdk_s3::config::Builder::from(&self.inner.sdk).force_path_style(self.endpoint().is_some());
+            aws_sdk_s3::Client::from_conf(config.build())
+        };
+        self.inner.s3.get_or_init(build).clone()
+    }
+}
+
+/// Short enough that three tries fit into the shortest function's time, long enough for RunTask and 6 MB to S3.
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(2))
+        .operation_attempt_timeout(Duration::from_secs(8))
+        .operation_timeout(Duration::from_secs(25))
+        .build()
+}
+
+/// What is wrong with the environment, all of it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the environment is not complete: {}", .problems.join("; "))]
+pub struct ConfigError {
+    pub problems: Vec<String>,
+}
+
+impl From<ConfigError> for AwsError {
+    fn from(error: ConfigError) -> Self {
+        AwsError::Permanent(error.to_string())
+    }
+}
+
+/// Reads configuration from a snapshot of the environment and collects what is missing or malformed, so that one
+/// error names everything. Values read before `finish` says Ok are placeholders.
+#[derive(Debug)]
+pub struct EnvReader {
+    variables: HashMap<String, String>,
+    problems: Vec<String>,
+}
+
+impl Default for EnvReader {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl EnvReader {
+    /// A snapshot of the process's environment.
+    pub fn new() -> Self {
+        #[expect(clippy::disallowed_methods, reason = "the one place where the environment is read")]
+        let text = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        Self { variables: text.collect(), problems: Vec::new() }
+    }
+
+    /// An environment made by hand, for tests.
+    pub fn from_pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let variables = pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        Self { variables, problems: Vec::new() }
+    }
+
+    /// The variable's value; none if it is absent or empty.
+    pub fn optional(&self, name: &str) -> Option<String> {
+        self.variables.get(name).filter(|value| !value.trim().is_empty()).cloned()
+    }
+
+    /// The variable's value; if it is absent or empty, an empty text and a problem.
+    pub fn required(&mut self, name: &str) -> String {
+        self.optional(name).unwrap_or_else(|| {
+            self.problems.push(format!("{name} is missing"));
+            String::new()
+        })
+    }
+
+    /// The variable's value, or `default` if it is absent or empty.
+    pub fn text_or(&self, name: &str, default: &str) -> String {
+        self.optional(name).unwrap_or_else(|| default.to_owned())
+    }
+
+    /// The variable's parsed value; if it is absent or malformed, the type's default and a problem.
+    pub fn parsed<T: FromStr + Default>(&mut self, name: &str) -> T {
+        match self.optional(name) {
+            Some(value) => self.parse(name, &value).unwrap_or_default(),
+            None => {
+                self.problems.push(format!("{name} is missing"));
+                T::default()
+            }
+        }
+    }
+
+    /// The variable's parsed value, or `default` if it is absent; malformed is a problem.
+    pub fn parsed_or<T: FromStr>(&mut self, name: &str, default: T) -> T {
+        match self.optional(name) {
+            Some(value) => self.parse(name, &value).unwrap_or(default),
+            None => default,
+        }
+    }
+
+    /// A comma-separated list without empty parts; if it is absent or has no parts, a problem.
+    pub fn list(&mut self, name: &str) -> Vec<String> {
+        let text = self.required(name);
+        text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+    }
+
+    /// Records a problem that the caller found in a variable's value: `must be openai or anthropic`. It must not quote a
+    /// secret.
+    pub fn problem(&mut self, name: &str, problem: &str) {
+        self.problems.push(format!("{name} {problem}"));
+    }
+
+    /// Ok when everything that was read is there and well-formed; else one error that lists all problems.
+    pub fn finish(self) -> Result<(), ConfigError> {
+        if self.problems.is_empty() { Ok(()) } else { Err(ConfigError { problems: self.problems }) }
+    }
+
+    // The value is not quoted: it may be a secret in the wrong place.
+    fn parse<T: FromStr>(&mut self, name: &str, value: &str) -> Option<T> {
+        let parsed = value.trim().parse().ok();
+        if parsed.is_none() {
+            self.problems.push(format!("{name} is not a valid {}", short_type_name::<T>()));
+        }
+        parsed
+    }
+}
+
+fn short_type_name<T>() -> &'static str {
+    let name = std::any::type_name::<T>();
+    name.rsplit("::").next().unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_error_lists_everything_that_is_missing_or_malformed() {
+        let mut env = EnvReader::from_pairs([("SET", "x"), ("EMPTY", " "), ("NUMBER", "many")]);
+        assert_eq!(env.required("SET"), "x");
+        env.required("EMPTY");
+        env.required("ABSENT");
+        assert_eq!(env.parsed_or("NUMBER", 7_u32), 7);
+        let error = env.finish().unwrap_err();
+        assert_eq!(error.problems, ["EMPTY is missing", "ABSENT is missing", "NUMBER is not a valid u32"]);
+        assert!(!error.to_string().contains("many"), "a malformed value is not quoted");
+    }
+
+    #[test]
+    fn a_complete_environment_has_no_problems() {
+        let mut env = EnvReader::from_pairs([("N", " 5 "), ("L", "a, b,,c")]);
+        assert_eq!(env.parsed::<u16>("N"), 5);
+        assert_eq!(env.parsed_or("OTHER", 3_u8), 3);
+        assert_eq!(env.list("L"), ["a", "b", "c"]);
+        assert_eq!(env.text_or("T", "default"), "default");
+        assert_eq!(env.finish(), Ok(()));
+    }
+}

@@ -1,0 +1,249 @@
+//! The deliveries table: who handles a delivery (claim, 8 days), what it carried (7 days), and what was decided (14 days).
+//!
+//! A claim is a lease: a delivery that was received and never completed is taken up again, one that was completed never
+//! (R5). What a delivery means is the matcher's affair.
+
+use super::{Item, Table, Written, conditional, expired, keys, n, nonce, number, s, text, ttl_days};
+use crate::compress::{from_inline, to_inline};
+use crate::config::AwsConfig;
+use crate::error::AwsError;
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
+use jiff::Timestamp;
+use patchbay_domain::envelope::{Body, Delivery};
+use patchbay_domain::ids::DeliveryId;
+
+const CLAIM_DAYS: i64 = 8;
+const PAYLOAD_DAYS: i64 = 7;
+const DECISION_DAYS: i64 = 14;
+/// A compressed body up to this size is kept in the row.
+pub const MAX_INLINE_PAYLOAD_BYTES: usize = 300 * 1024;
+/// Texts of decisions are cut to this many characters.
+pub const MAX_DECISION_CHARS: usize = 200;
+
+/// What a claim found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// Ours, seen for the first time.
+    New,
+    /// Ours; an earlier holder's lease ran out before it was completed.
+    TakenUp,
+    /// Completed before: a duplicate.
+    Done,
+    /// Somebody else works on it until then.
+    Busy { until: Timestamp },
+    /// The id came before with another body: to be refused and audited.
+    OtherBody,
+}
+
+/// What came of a delivery for one workflow: the answer to "why".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    pub workflow: String,
+    /// Whether a run was started or something else was done.
+    pub started: bool,
+    /// A sentence; cut to `MAX_DECISION_CHARS`.
+    pub why: String,
+    /// `owner/name`, where the event has one: lists the decision under that repository and day.
+    pub repository: Option<String>,
+}
+
+/// The table. Cheap to clone.
+#[derive(Clone)]
+pub struct DeliveriesTable(Table);
+
+impl DeliveriesTable {
+    /// The table named `name` (`TABLE_DELIVERIES`).
+    pub fn new(aws: &AwsConfig, name: impl Into<String>) -> Self {
+        Self(Table::new(aws, name))
+    }
+
+    /// Takes the delivery until `lease_until`, if nobody has it. One call.
+    pub async fn claim(
+        &self,
+        provider: &str,
+        endpoint: &str,
+        delivery: &DeliveryId,
+        body_sha256: &str,
+        lease_until: Timestamp,
+        now: Timestamp,
+    ) -> Result<Claim, AwsError> {
+        let key = keys::claim(provider, endpoint, delivery);
+        let nonce = nonce();
+        let request = self.0.client.update_item().table_name(&self.0.name).key("pk", s(key.pk)).key("sk", s(key.sk));
+        let result = request
+            .update_expression(
+                "SET done = if_not_exists(done, :no), body_sha256 = :sha, lease_until = :until, nonce = :nonce, \
+                 #ttl = if_not_exists(#ttl, :ttl) ADD takes :one",
+            )
+            .condition_expression("attribute_not_exists(pk) OR (done = :no AND body_sha256 = :sha AND lease_until <= :now)")
+            .expression_attribute_names("#ttl", "ttl")
+            .expression_attribute_values(":no", AttributeValue::Bool(false))
+            .expression_attribute_values(":sha", s(body_sha256))
+            .expression_attribute_values(":until", n(lease_until.as_millisecond()))
+            .expression_attribute_values(":now", n(now.as_millisecond()))
+            .expression_attribute_values(":nonce", s(&nonce))
+            .expression_attribute_values(":one", n(1))
+            .expression_attribute_values(":ttl", ttl_days(now, CLAIM_DAYS))
+            .return_values(ReturnValue::UpdatedNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        Ok(match conditional(result)? {
+            Written::Yes(output) => ours(&output.attributes.unwrap_or_default()),
+            Written::No(item) if text(&item, "nonce") == Some(&nonce) => ours(&item),
+            Written::No(item) => theirs(&item, body_sha256, now),
+        })
+    }
+
+    /// Ends the lease early, so that a failed delivery's next try need not wait for it. One call.
+    pub async fn give_back(&self, provider: &str, endpoint: &str, delivery: &DeliveryId) -> Result<(), AwsError> {
+        let key = keys::claim(provider, endpoint, delivery);
+        let request = self.0.client.update_item().table_name(&self.0.name).key("pk", s(key.pk)).key("sk", s(key.sk));
+        let result = request
+            .update_expression("SET lease_until = :past")
+            .condition_expression("done = :no")
+            .expression_attribute_values(":past", n(0))
+            .expression_attribute_values(":no", AttributeValue::Bool(false))
+            .send()
+            .await;
+        conditional(result).map(|_| ())
+    }
+
+    /// Marks the delivery as done for good and keeps its decision, both or none. One call (a transaction of two rows).
+    pub async fn complete(&self, delivery: &Delivery, decision: &Decision, now: Timestamp) -> Result<(), AwsError> {
+        let key = keys::claim(delivery.provider.as_str(), &delivery.endpoint, &delivery.id);
+        let done = Update::builder()
+            .table_name(&self.0.name)
+            .key("pk", s(key.pk))
+            .key("sk", s(key.sk))
+            .update_expression("SET done = :yes, body_sha256 = :sha, #ttl = if_not_exists(#ttl, :ttl)")
+            .expression_attribute_names("#ttl", "ttl")
+            .expression_attribute_values(":yes", AttributeValue::Bool(true))
+            .expression_attribute_values(":sha", s(&delivery.body_sha256))
+            .expression_attribute_values(":ttl", ttl_days(now, CLAIM_DAYS))
+            .build()
+            .map_err(|e| AwsError::Permanent(e.to_string()))?;
+        let put = Put::builder()
+            .table_name(&self.0.name)
+            .set_item(Some(decision_item(delivery, decision)))
+            .build()
+            .map_err(|e| AwsError::Permanent(e.to_string()))?;
+        let writes = [TransactWriteItem::builder().update(done).build(), TransactWriteItem::builder().put(put).build()];
+        self.0.client.transact_write_items().set_transact_items(Some(writes.into())).send().await?;
+        Ok(())
+    }
+
+    /// Keeps one more decision about a delivery. One call.
+    pub async fn record_decision(&self, delivery: &Delivery, decision: &Decision) -> Result<(), AwsError> {
+        let item = decision_item(delivery, decision);
+        self.0.client.put_item().table_name(&self.0.name).set_item(Some(item)).send().await?;
+        Ok(())
+    }
+
+    /// What was decided about a delivery, by workflow. One call.
+    pub async fn load_decisions(&self, provider: &str, endpoint: &str, delivery: &DeliveryId, now: Timestamp) -> Result<Vec<Decision>, AwsError> {
+        let request = self.0.client.query().table_name(&self.0.name).key_condition_expression("pk = :pk AND begins_with(sk, :decisions)");
+        let output = request
+            .expression_attribute_values(":pk", s(keys::delivery_pk(provider, endpoint, delivery)))
+            .expression_attribute_values(":decisions", s(keys::DECISIONS))
+            .send()
+            .await?;
+        Ok(output.items().iter().filter(|item| !expired(item, now)).filter_map(parse_decision).collect())
+    }
+
+    /// The deliveries of a repository (`owner/name`) on the day (UTC) of `day`, newest first, at most `limit`: each as its
+    /// endpoint and id. One call.
+    pub async fn list_of_repository(&self, provider: &str, repository: &str, day: Timestamp, limit: u32) -> Result<Vec<(String, DeliveryId)>, AwsError> {
+        let request = self.0.client.query().table_name(&self.0.name).index_name("by_repository");
+        let output = request
+            .key_condition_expression("repository_day = :day")
+            .expression_attribute_values(":day", s(keys::repository_day(provider, repository, day)))
+            .scan_index_forward(false)
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
+            .send()
+            .await?;
+        let mut found: Vec<(String, DeliveryId)> = Vec::new();
+        for item in output.items() {
+            let mut parts = text(item, "pk").unwrap_or_default().splitn(3, '#').skip(1);
+            if let (Some(endpoint), Some(id)) = (parts.next(), parts.next()) {
+                let entry = (endpoint.to_owned(), DeliveryId(id.to_owned()));
+                if !found.contains(&entry) {
+                    found.push(entry);
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Keeps what the delivery carried. An inline body over `MAX_INLINE_PAYLOAD_BYTES` compressed is `TooLarge`: store it
+    /// as a blob first. One call.
+    pub async fn record_payload(&self, delivery: &Delivery) -> Result<(), AwsError> {
+        let key = keys::payload(delivery.provider.as_str(), &delivery.endpoint, &delivery.id);
+        let body = match &delivery.body {
+            Body::Inline(text) => AttributeValue::B(Blob::new(from_inline(text)?)),
+            Body::Stored(key) => s(key),
+        };
+        if matches!(&body, AttributeValue::B(bytes) if bytes.as_ref().len() > MAX_INLINE_PAYLOAD_BYTES) {
+            return Err(AwsError::TooLarge);
+        }
+        let request = self.0.client.put_item().table_name(&self.0.name).item("pk", s(key.pk)).item("sk", s(key.sk));
+        let request = request.item("event", s(&delivery.event)).item("received_at", s(keys::nanos(delivery.received_at)));
+        request.item("body", body).item("ttl", ttl_days(delivery.received_at, PAYLOAD_DAYS)).send().await?;
+        Ok(())
+    }
+
+    /// What the delivery carried, while it is kept (R43). One call.
+    pub async fn load_payload(&self, provider: &str, endpoint: &str, delivery: &DeliveryId, now: Timestamp) -> Result<Option<Body>, AwsError> {
+        let item = self.0.get(&keys::payload(provider, endpoint, delivery)).await?.filter(|item| !expired(item, now));
+        item.map(|item| match item.get("body") {
+            Some(AttributeValue::B(bytes)) => Ok(to_inline(bytes.as_ref())),
+            Some(AttributeValue::S(key)) => Ok(Body::Stored(key.clone())),
+            _ => Err(AwsError::unreadable("payload")),
+        })
+        .transpose()
+    }
+}
+
+fn ours(item: &Item) -> Claim {
+    if number::<u64>(item, "takes") == Some(1) { Claim::New } else { Claim::TakenUp }
+}
+
+fn theirs(item: &Item, body_sha256: &str, now: Timestamp) -> Claim {
+    if text(item, "body_sha256") != Some(body_sha256) {
+        return Claim::OtherBody;
+    }
+    if item.get("done") == Some(&AttributeValue::Bool(true)) {
+        return Claim::Done;
+    }
+    let until = number::<i64>(item, "lease_until").and_then(|ms| Timestamp::from_millisecond(ms).ok());
+    Claim::Busy { until: until.unwrap_or(now) }
+}
+
+fn decision_item(delivery: &Delivery, decision: &Decision) -> Item {
+    let provider = delivery.provider.as_str();
+    let key = keys::decision(provider, &delivery.endpoint, &delivery.id, &decision.workflow);
+    let mut item = Item::from([
+        ("pk".to_owned(), s(key.pk)),
+        ("sk".to_owned(), s(key.sk)),
+        ("started".to_owned(), AttributeValue::Bool(decision.started)),
+        ("why".to_owned(), s(decision.why.chars().take(MAX_DECISION_CHARS).collect::<String>())),
+        ("event".to_owned(), s(&delivery.event)),
+        ("received_at".to_owned(), s(keys::nanos(delivery.received_at))),
+        ("ttl".to_owned(), ttl_days(delivery.received_at, DECISION_DAYS)),
+    ]);
+    if let Some(repository) = &decision.repository {
+        item.insert("repository".to_owned(), s(repository));
+        item.insert("repository_day".to_owned(), s(keys::repository_day(provider, repository, delivery.received_at)));
+    }
+    item
+}
+
+fn parse_decision(item: &Item) -> Option<Decision> {
+    Some(Decision {
+        workflow: text(item, "sk")?.strip_prefix(keys::DECISIONS)?.to_owned(),
+        started: *item.get("started")?.as_bool().ok()?,
+        why: text(item, "why")?.to_owned(),
+        repository: text(item, "repository").map(str::to_owned),
+    })
+}

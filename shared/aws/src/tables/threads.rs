@@ -1,0 +1,71 @@
+//! The threads table: which runs an issue or pull request has had, and what was said in it only once.
+
+use super::{Table, Written, conditional, expired, keys, n, s, text, ttl_days};
+use crate::config::AwsConfig;
+use crate::error::AwsError;
+use jiff::Timestamp;
+use patchbay_domain::ids::{RunId, WorkspaceId};
+
+const RUN_DAYS: i64 = 90;
+const ONCE_DAYS: i64 = 90;
+/// How many of a thread's runs are listed.
+const MAX_RUNS: i32 = 25;
+
+/// The table. Cheap to clone.
+#[derive(Clone)]
+pub struct ThreadsTable(Table);
+
+impl ThreadsTable {
+    /// The table named `name` (`TABLE_THREADS`).
+    pub fn new(aws: &AwsConfig, name: impl Into<String>) -> Self {
+        Self(Table::new(aws, name))
+    }
+
+    /// Notes that the thread has this run, created at `at`. Noting it again changes nothing. One call.
+    pub async fn remember_run(&self, workspace: &WorkspaceId, repository: u64, number: u64, run: &RunId, at: Timestamp) -> Result<(), AwsError> {
+        let key = keys::thread_run(workspace, repository, number, run, at);
+        let request = self.0.client.put_item().table_name(&self.0.name).item("pk", s(key.pk)).item("sk", s(key.sk));
+        request.item("ttl", ttl_days(at, RUN_DAYS)).send().await?;
+        Ok(())
+    }
+
+    /// The thread's latest runs, newest first, at most 25; finished ones too. One call.
+    pub async fn runs_of(&self, workspace: &WorkspaceId, repository: u64, number: u64) -> Result<Vec<RunId>, AwsError> {
+        self.latest(workspace, repository, number, MAX_RUNS).await
+    }
+
+    /// The thread's latest run. One call.
+    pub async fn last_run(&self, workspace: &WorkspaceId, repository: u64, number: u64) -> Result<Option<RunId>, AwsError> {
+        Ok(self.latest(workspace, repository, number, 1).await?.pop())
+    }
+
+    async fn latest(&self, workspace: &WorkspaceId, repository: u64, number: u64, limit: i32) -> Result<Vec<RunId>, AwsError> {
+        let request = self.0.client.query().table_name(&self.0.name).consistent_read(true);
+        let output = request
+            .key_condition_expression("pk = :pk AND begins_with(sk, :runs)")
+            .expression_attribute_values(":pk", s(keys::thread_pk(workspace, repository, number)))
+            .expression_attribute_values(":runs", s(keys::THREAD_RUNS))
+            .scan_index_forward(false)
+            .limit(limit)
+            .send()
+            .await?;
+        let now = Timestamp::now();
+        let alive = output.items().iter().filter(|item| !expired(item, now));
+        Ok(alive.filter_map(|item| keys::parse_thread_run(text(item, "sk")?)).collect())
+    }
+
+    /// True for the first caller in 90 days who names this thread and key: for what is said once per thread. One call.
+    pub async fn claim_once(&self, workspace: &WorkspaceId, repository: u64, number: u64, once: &str) -> Result<bool, AwsError> {
+        let now = Timestamp::now();
+        let key = keys::once(workspace, repository, number, once);
+        let request = self.0.client.put_item().table_name(&self.0.name).item("pk", s(key.pk)).item("sk", s(key.sk));
+        let result = request
+            .item("ttl", ttl_days(now, ONCE_DAYS))
+            .condition_expression("attribute_not_exists(pk) OR #ttl <= :now")
+            .expression_attribute_names("#ttl", "ttl")
+            .expression_attribute_values(":now", n(now.as_second()))
+            .send()
+            .await;
+        Ok(matches!(conditional(result)?, Written::Yes(_)))
+    }
+}
