@@ -55,8 +55,8 @@ fn only_the_listed_functions_read_a_secret_or_the_vault() {
 }
 
 #[test]
-fn only_the_vaults_users_may_use_the_key_directly() {
-    holds(privileges::direct_key_use);
+fn every_use_of_the_key_is_bound_to_what_it_is_for() {
+    holds(privileges::key_uses);
 }
 
 #[test]
@@ -136,10 +136,15 @@ fn every_rule_notices_its_breach() {
         (privileges::readers, in_role("WebhookIntakeRole"), statement.clone()),
         (privileges::readers, in_role("AgentExecutionRole"), statement),
         (privileges::readers, in_role("RunReaperRole"), vault),
-        (privileges::direct_key_use, in_role("RunReaperRole"), unsealed),
+        (privileges::key_uses, in_role("RunReaperRole"), unsealed),
+        (
+            privileges::key_uses,
+            in_role("RunReaperRole"),
+            json!({"Effect": "Allow", "Action": "kms:Decrypt", "Resource": {"Fn::GetAtt": "Key.Arn"}, "Condition": {"StringLike": {"kms:EncryptionContext:workspace": "ws_*"}}}),
+        ),
         (privileges::environment_matches, own("TriggerMatcher", "Environment/Variables/TABLE_RUNS"), Value::Null),
         (privileges::environment_matches, own("WebhookIntake", "Environment/Variables/SECRET_MODEL_ID"), json!({"Ref": "ModelSecret"})),
-        (privileges::environment_matches, own("TaskGateway", "Environment/Variables/QUEUE_RUNS_URL"), json!({"Ref": "RunsQueue"})),
+        (privileges::environment_matches, own("TaskGateway", "Environment/Variables/TABLE_CORE"), json!({"Ref": "CoreTable"})),
         (privileges::no_secret_values, own("TaskGateway", "Environment/Variables/MODEL_API_KEY"), json!("sk-123")),
         (privileges::no_secret_values, own("TaskGateway", "Environment/Variables/X"), json!("{{resolve:secretsmanager:x}}")),
         (privileges::no_secret_values, container(1, "Secrets"), json!([{"Name": "X", "ValueFrom": "arn"}])),

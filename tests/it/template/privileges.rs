@@ -6,15 +6,17 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 /// Statements whose resource ends in a wildcard, reviewed one by one: role, action, why.
-const REVIEWED: [(&str, &str, &str); 15] = [
+const REVIEWED: [(&str, &str, &str); 17] = [
     ("*", "xray:PutTraceSegments", "X-Ray knows no resources"),
     ("*", "xray:PutTelemetryRecords", "X-Ray knows no resources"),
     ("AgentExecutionRole", "ecr:GetAuthorizationToken", "knows no resources; the pull itself is limited to repositories"),
     ("WebhookIntakeRole", "s3:PutObject", "the keys below deliveries/"),
     ("TriggerMatcherRole", "s3:GetObject", "the keys below deliveries/"),
+    ("TriggerMatcherRole", "s3:PutObject", "the keys below deliveries/"),
     ("TaskGatewayRole", "s3:PutObject", "the keys below results/"),
     ("RunResultsRole", "s3:GetObject", "the keys below results/"),
     ("RunLauncherRole", "ecs:RunTask", "the revisions of one family, on one cluster"),
+    ("RunLauncherRole", "ecs:TagResource", "the tasks of one cluster, while they are started"),
     ("RunResultsRole", "ecs:StopTask", "the tasks of one cluster"),
     ("RunReaperRole", "s3:GetObject", "the keys below results/"),
     ("RunLauncherRole", "ecs:ListTasks", "knows no task resources; limited to one cluster by condition"),
@@ -96,17 +98,28 @@ fn roles_that<'a>(template: &'a Template, resource: &str, does: impl Fn(&Value) 
     template.statements().into_iter().filter(|(_, s)| about(s) && does(s)).map(|(r, _)| r).collect()
 }
 
-/// Without a condition, that is with the vault's own ciphertexts: run-launcher seals, task-gateway opens.
-pub(super) fn direct_key_use(template: &Template) -> Vec<String> {
-    let about_key = |s: &Value| actions(s).iter().any(|a| a.starts_with("kms:"));
-    let bound = |s: &Value| {
-        let through_service = s["Condition"]["StringEquals"]["kms:ViaService"]["Fn::Sub"] == "s3.${AWS::Region}.${AWS::URLSuffix}";
-        through_service || s["Condition"]["StringEquals"]["kms:EncryptionContext:SecretARN"]["Ref"].is_string()
-    };
-    let direct = template.statements().into_iter().filter(|(_, s)| about_key(s) && !bound(s));
-    let found: BTreeSet<_> = direct.flat_map(|(r, s)| actions(s).into_iter().map(move |a| (r, a))).collect();
-    let listed = BTreeSet::from([("RunLauncherRole", "kms:GenerateDataKey"), ("TaskGatewayRole", "kms:Decrypt")]);
-    if found == listed { Vec::new() } else { vec![format!("the key is used directly by {found:?}, listed are {listed:?}")] }
+/// Every use of the key is bound: through S3, for one secret, or to the vault's records, which name their workspace.
+/// run-launcher seals those and task-gateway opens them.
+pub(super) fn key_uses(template: &Template) -> Vec<String> {
+    let mut breaches = Vec::new();
+    let mut of_the_vault = BTreeSet::new();
+    for (role, statement) in template.statements() {
+        let equals = &statement["Condition"]["StringEquals"];
+        let through_s3 = equals["kms:ViaService"]["Fn::Sub"] == "s3.${AWS::Region}.${AWS::URLSuffix}";
+        let one_secret = equals["kms:EncryptionContext:SecretARN"]["Ref"].is_string();
+        let vault = statement["Condition"]["StringLike"]["kms:EncryptionContext:workspace"] == "ws_*";
+        for action in actions(statement).into_iter().filter(|a| a.starts_with("kms:")) {
+            if vault {
+                of_the_vault.insert((role, action));
+            } else if !through_s3 && !one_secret {
+                breaches.push(format!("{role} may do {action} with everything that the key protects"));
+            }
+        }
+    }
+    if of_the_vault != BTreeSet::from([("RunLauncherRole", "kms:GenerateDataKey"), ("TaskGatewayRole", "kms:Decrypt")]) {
+        breaches.push(format!("the vault's records are sealed and opened by {of_the_vault:?}"));
+    }
+    breaches
 }
 
 /// Tables, queues, secrets: a function has the variable exactly if its role allows the use.
