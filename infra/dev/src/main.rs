@@ -1,1 +1,8 @@
-fn main() {}
+//! `patchbay`: the local stack's command line. Everything is in the library.
+
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<ExitCode> {
+    patchbay::cli::run().await
+}

@@ -1,0 +1,86 @@
+//! The commands of `patchbay`: demo, up, send, doctor. `main` only calls [`run`].
+//!
+//! What a command prints is for people on stderr and for programs on stdout: with `--json` stdout holds one JSON object.
+
+mod aider;
+mod data_dir;
+mod demo;
+mod doctor;
+mod output;
+mod project;
+mod send;
+mod setup;
+mod timeline;
+mod up;
+
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+pub use data_dir::{DataDir, Info};
+pub use project::Project;
+
+/// The port of `up` when none is named.
+pub const DEFAULT_PORT: u16 = 8787;
+
+const MODEL_HELP: &str = "Model: with PATCHBAY_MODEL_URL (an OpenAI-compatible address up to and with /v1), PATCHBAY_MODEL and PATCHBAY_MODEL_KEY \
+    a real model is used (PATCHBAY_MODEL_PROVIDER=anthropic for Anthropic's API); without, a scripted one that knows only the demo's requests.";
+
+const UP_HELP: &str = "A real GitHub App: register a development App (permissions: contents, issues, pull requests: write; metadata: read; events: \
+    issues, issue comment, pull request review comment, push), point a tunnel at the printed port, give the App the webhook URL \
+    <public-url>/webhooks/github, and set\n  \
+    PATCHBAY_GITHUB_APP_ID        the App's number\n  \
+    PATCHBAY_GITHUB_APP_SLUG      its name in URLs\n  \
+    PATCHBAY_GITHUB_APP_KEY_FILE  the file with its private key (PEM)\n  \
+    PATCHBAY_WEBHOOK_SECRET       the secret that signs its webhooks\n\
+    then run: patchbay up --forge https://api.github.com --public-url https://your.tunnel";
+
+#[derive(Debug, Parser)]
+#[command(name = "patchbay", version, about = "Patchbay on this machine: an issue becomes a pull request, a question an answer.", after_help = MODEL_HELP)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show an issue becoming a pull request and a question being answered, with a local GitHub.
+    Demo(demo::Arguments),
+    /// Run the stack and keep it up; its data survives restarts.
+    #[command(after_help = UP_HELP)]
+    Up(up::Arguments),
+    /// Sign a payload file as GitHub would and post it to the running stack.
+    Send(send::Arguments),
+    /// Check every prerequisite, and say what mends what is missing.
+    Doctor(doctor::Arguments),
+}
+
+/// Runs the command line.
+///
+/// # Errors
+/// What went wrong, in words for a person.
+pub async fn run() -> anyhow::Result<ExitCode> {
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(tracing::Level::WARN).compact().init();
+    match Cli::parse().command {
+        Command::Demo(arguments) => demo::run(arguments).await,
+        Command::Up(arguments) => up::run(arguments).await,
+        Command::Send(arguments) => send::run(arguments).await,
+        Command::Doctor(arguments) => doctor::run(arguments).await,
+    }
+}
+
+/// Where `up` keeps its data unless told otherwise.
+fn default_data_dir(project: &Project) -> PathBuf {
+    project.ignored_dir().join("data")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,75 @@
+//! What commands show: progress and prose on stderr, results on stdout. With `--json` and without a terminal, progress
+//! is quiet: one line per step at most, and none with `--json`.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the one place that prints for the commands")]
+
+use indicatif::{ProgressBar, ProgressStyle};
+use std::io::IsTerminal as _;
+use std::time::Duration;
+
+/// Shows steps that take a while.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Progress {
+    quiet: bool,
+    terminal: bool,
+}
+
+/// A step under way; it leaves the screen when dropped.
+#[derive(Debug)]
+pub(super) struct Step {
+    bar: Option<ProgressBar>,
+}
+
+impl Progress {
+    /// Progress for a command; with `json` nothing is shown.
+    pub(super) fn new(json: bool) -> Self {
+        Self { quiet: json, terminal: std::io::stderr().is_terminal() }
+    }
+
+    /// Begins a step.
+    pub(super) fn step(&self, what: &str) -> Step {
+        if self.quiet {
+            return Step { bar: None };
+        }
+        if !self.terminal {
+            eprintln!("{what} …");
+            return Step { bar: None };
+        }
+        let bar = ProgressBar::new_spinner().with_prefix(what.to_owned());
+        // The template is a constant; the default style is as good if it ever were not.
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix} ({elapsed}) {wide_msg:.dim}") {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(Duration::from_millis(120));
+        Step { bar: Some(bar) }
+    }
+
+    /// A line for people.
+    pub(super) fn say(&self, line: &str) {
+        if !self.quiet {
+            eprintln!("{line}");
+        }
+    }
+}
+
+impl Step {
+    /// What the step does right now.
+    pub(super) fn detail(&self, text: &str) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(text.to_owned());
+        }
+    }
+}
+
+impl Drop for Step {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// The result of a command, on stdout.
+pub(super) fn print_result(text: &str) {
+    println!("{text}");
+}

@@ -1,0 +1,76 @@
+//! Builds the functions' binaries with cargo, in the profile of the running binary.
+//!
+//! `cargo run` builds only `patchbay` itself: without this step the stack would run stale functions, or none.
+
+use anyhow::{Context as _, bail};
+use std::collections::VecDeque;
+use std::path::Path;
+use std::process::Stdio;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::Command;
+
+/// Builds the binaries of these packages into `bin_dir`; `progress` is told every line that cargo writes.
+///
+/// # Errors
+/// Cargo's last lines, if the build fails, or that there is no cargo.
+pub async fn build_functions(project: &Path, bin_dir: &Path, packages: &[String], mut progress: impl FnMut(&str)) -> anyhow::Result<()> {
+    let mut command = Command::new("cargo");
+    command.current_dir(project).args(["build", "--bins", "--color", "never"]);
+    command.args(profile(bin_dir));
+    if let Some(target) = bin_dir.parent() {
+        command.arg("--target-dir").arg(target);
+    }
+    for package in packages {
+        command.args(["--package", package]);
+    }
+    // Cargo tells its children about the package it runs: a nested cargo must not take that for its own.
+    for (name, _) in std::env::vars_os()
+        .filter(|(name, _)| name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name == "CARGO_MANIFEST_DIR"))
+    {
+        command.env_remove(name);
+    }
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .context("cargo cannot be started; install Rust from https://rustup.rs")?;
+    let mut last = VecDeque::new();
+    if let Some(output) = child.stderr.take() {
+        let mut lines = BufReader::new(output).lines();
+        while let Ok(Some(line)) = lines.next_line().await {
+            progress(line.trim());
+            if last.len() == 40 {
+                last.pop_front();
+            }
+            last.push_back(line);
+        }
+    }
+    let status = child.wait().await?;
+    if !status.success() {
+        bail!("the functions do not build:\n{}", last.into_iter().collect::<Vec<_>>().join("\n"));
+    }
+    Ok(())
+}
+
+/// Cargo's flag for the profile that a binary's folder belongs to.
+fn profile(bin_dir: &Path) -> Vec<String> {
+    match bin_dir.file_name().and_then(|name| name.to_str()) {
+        None | Some("debug") => Vec::new(),
+        Some("release") => vec!["--release".to_owned()],
+        Some(other) => vec!["--profile".to_owned(), other.to_owned()],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_profile_is_the_running_binarys() {
+        assert!(profile(Path::new("/p/target/debug")).is_empty());
+        assert_eq!(profile(Path::new("/p/target/release")), ["--release"]);
+        assert_eq!(profile(Path::new("/p/target/deploy")), ["--profile", "deploy"]);
+    }
+}

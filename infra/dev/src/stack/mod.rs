@@ -1,0 +1,196 @@
+//! The running stack: the template's functions, routes, queues, rules and schedules on this machine.
+//!
+//! [`Stack::start`] puts the rooms together; demo, `up` and the journeys use it. The emulated AWS is `aws`'s, reading
+//! the template `template`'s, and what a person sees `cli`'s.
+
+pub mod build;
+pub mod config;
+mod control;
+pub mod forge;
+pub mod http;
+pub mod lambda;
+pub mod logs;
+mod mappings;
+mod parameters;
+mod rules;
+mod schedules;
+pub mod secrets;
+mod servers;
+mod start;
+
+pub use config::{ForgeConfig, ModelConfig, RealForge, STACK_NAME, Schedules, StackConfig};
+
+use crate::aws::Aws;
+use crate::model::ScriptedModel;
+use crate::template::Model;
+use forge::Forge;
+use lambda::{Outcome, Pool};
+use logs::LogBook;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinHandle;
+
+/// A running stack. Dropping it ends everything at once; [`Stack::shutdown`] does so in order.
+pub struct Stack {
+    aws: Arc<Aws>,
+    forge: Forge,
+    pools: Vec<Arc<Pool>>,
+    logs: Arc<LogBook>,
+    model: Model,
+    front_url: String,
+    webhook_secret_file: PathBuf,
+    /// Pollers, servers, schedules and the event forwarder.
+    tasks: Background,
+    scripted: Option<ScriptedModel>,
+}
+
+impl Stack {
+    /// Starts everything; when it returns, webhooks are taken.
+    ///
+    /// # Errors
+    /// What could not be read, built, bound or started, in words for a person.
+    pub async fn start(config: StackConfig) -> anyhow::Result<Self> {
+        start::start(config).await
+    }
+
+    /// Where webhooks go.
+    pub fn webhook_url(&self) -> String {
+        format!("{}/webhooks/github", self.front_url)
+    }
+
+    /// The HTTP API's address; `/_patchbay/…` are the stack's own routes.
+    pub fn front_url(&self) -> &str {
+        &self.front_url
+    }
+
+    /// The file with the secret that signs webhooks.
+    pub fn webhook_secret_file(&self) -> &std::path::Path {
+        &self.webhook_secret_file
+    }
+
+    /// The emulated AWS.
+    pub fn aws(&self) -> &Arc<Aws> {
+        &self.aws
+    }
+
+    /// The forge, local or real.
+    pub fn forge(&self) -> &Forge {
+        &self.forge
+    }
+
+    /// What functions and tasks write.
+    pub fn logs(&self) -> &Arc<LogBook> {
+        &self.logs
+    }
+
+    /// Completions that the scripted model gave; `None` with a real one.
+    pub fn scripted_calls(&self) -> Option<u64> {
+        self.scripted.as_ref().map(ScriptedModel::calls)
+    }
+
+    /// The template as it is deployed here.
+    pub fn template(&self) -> &Model {
+        &self.model
+    }
+
+    /// The processes of the function of this package.
+    pub fn pool(&self, package: &str) -> Option<&Arc<Pool>> {
+        self.pools.iter().find(|pool| pool.name() == package)
+    }
+
+    /// Ticks a function's schedule now.
+    ///
+    /// # Errors
+    /// If there is no such function, or it failed.
+    pub async fn tick(&self, package: &str) -> anyhow::Result<()> {
+        let pool = self.pool(package).ok_or_else(|| anyhow::anyhow!("there is no function {package}"))?;
+        match pool.invoke(http::event::scheduled_event("on-request").to_string().into()).await {
+            Outcome::Failed(failure) => anyhow::bail!(failure.message),
+            Outcome::Payload(_) | Outcome::Stream(_) => Ok(()),
+        }
+    }
+
+    /// Ends everything: no new work, then the functions, then the tasks, then what they spoke to.
+    pub async fn shutdown(self) {
+        let Self { aws, forge, pools, tasks, scripted, .. } = self;
+        tasks.end().await;
+        for pool in &pools {
+            pool.shutdown().await;
+        }
+        aws.stop_tasks("The local stack ended").await;
+        // Whoever still holds it ends it by dropping it.
+        if let Some(aws) = Arc::into_inner(aws) {
+            aws.shutdown().await;
+        }
+        forge.shutdown().await;
+        drop(scripted);
+    }
+
+    /// Waits until everything that was begun has ended: no webhook under way, no message in any queue that is not dead,
+    /// no function at work, no task.
+    ///
+    /// # Errors
+    /// What is still under way after `patience`.
+    pub async fn settled(&self, patience: Duration) -> anyhow::Result<()> {
+        let mut quiet = 0;
+        let deadline = tokio::time::Instant::now() + patience;
+        loop {
+            let busy = self.under_way();
+            // Between a message and the function that takes it there is a moment in which neither shows.
+            quiet = if busy.is_empty() { quiet + 1 } else { 0 };
+            if quiet == 4 {
+                return Ok(());
+            }
+            anyhow::ensure!(tokio::time::Instant::now() < deadline, "still under way after {patience:?}: {}", busy.join(", "));
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+    }
+
+    fn under_way(&self) -> Vec<String> {
+        let mut busy = Vec::new();
+        let undelivered =
+            self.forge.local().is_some_and(|github| github.deliveries().iter().any(|delivery| delivery.status_code.is_none()));
+        if undelivered {
+            busy.push("a webhook".to_owned());
+        }
+        for pool in self.pools.iter().filter(|pool| pool.busy() > 0) {
+            busy.push(pool.name().to_owned());
+        }
+        let dead: Vec<_> = self.model.queues.iter().filter_map(|queue| Some(&queue.redrive.as_ref()?.dead_letter_queue)).collect();
+        for queue in self.model.queues.iter().filter(|queue| !dead.contains(&&queue.name)) {
+            let depth = self.aws.queue(&queue.name).and_then(|queue| queue.depth().ok());
+            if depth.is_some_and(|depth| depth.visible + depth.in_flight + depth.delayed > 0) {
+                busy.push(queue.name.clone());
+            }
+        }
+        if self.aws.tasks().iter().any(|task| task.last_status != crate::aws::TaskStatus::Stopped) {
+            busy.push("a task".to_owned());
+        }
+        busy
+    }
+}
+
+/// Tasks that end when they are dropped.
+struct Background(Vec<JoinHandle<()>>);
+
+impl Background {
+    /// Ends them and waits until they have let go of what they hold.
+    async fn end(mut self) {
+        for task in &self.0 {
+            task.abort();
+        }
+        for task in self.0.drain(..) {
+            // An aborted task ends with an error by design.
+            _ = task.await;
+        }
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        for task in &self.0 {
+            task.abort();
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! Putting a stack together, in the order in which the parts need each other's addresses: listeners, forge, AWS, and only
+//! then the template's final values and the functions.
+
+use super::config::{ModelConfig, STACK_NAME, StackConfig};
+use super::control::Control;
+use super::forge::Forge;
+use super::http::api::Api;
+use super::http::function_url::FunctionFace;
+use super::lambda::{Launch, Pool};
+use super::logs::LogBook;
+use super::mappings::Poller;
+use super::parameters::parameters;
+use super::servers::Listeners;
+use super::{Background, Stack, rules, schedules};
+use crate::aws::{Aws, AwsConfig, NewMessage, QueueHandle};
+use crate::model::ScriptedModel;
+use crate::template::{Deployment, Model, Template};
+use anyhow::{Context as _, bail};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::task::JoinHandle;
+
+/// Processes of one function at once; beyond it, invocations wait.
+const CONCURRENCY: usize = 16;
+
+pub(super) async fn start(config: StackConfig) -> anyhow::Result<Stack> {
+    let template = Template::load(&config.template)?;
+    let mut deployment = Deployment {
+        stack_name: STACK_NAME.to_owned(),
+        parameters: config.parameters.clone(),
+        aws_endpoint: "http://127.0.0.1:0".to_owned(),
+        function_urls: std::collections::BTreeMap::new(),
+        api_url: String::new(),
+    };
+    let declared = template.functions_with_url()?;
+    deployment.function_urls = declared.iter().map(|id| (id.clone(), String::new())).collect();
+    let data_dir = &config.data_dir;
+    std::fs::create_dir_all(data_dir).with_context(|| format!("{} cannot be made", data_dir.display()))?;
+    let logs = LogBook::open(data_dir.join("logs"))?;
+    let listeners = Listeners::bind(config.port, declared.into_iter()).await?;
+    deployment.function_urls = listeners.function_urls()?;
+    deployment.api_url = listeners.front_url()?;
+    let front_url = deployment.api_url.clone();
+    let webhook_secret_file = config.data_dir.join("webhook-secret");
+    let forge = Forge::start(&config, &format!("{front_url}/webhooks/github"), &webhook_secret_file).await?;
+    deployment.parameters = parameters(&config.model, &forge, &config.parameters);
+
+    // Names do not depend on where AWS listens; queue URLs do. So: names first, then AWS, then everything.
+    let names = template.evaluate(&deployment)?;
+    check_binaries(&names, &config.bin_dir)?;
+    let (aws, scripted) = start_aws(&config, &names, &forge, &logs).await?;
+    let aws = Arc::new(aws);
+    deployment.aws_endpoint = aws.endpoint().trim_end_matches('/').to_owned();
+    let model = template.evaluate(&deployment)?;
+
+    let pools: Vec<Arc<Pool>> =
+        model.functions.iter().map(|function| Pool::new(launch(function, &config.bin_dir, &aws, &logs), CONCURRENCY)).collect();
+    let control = Control {
+        pools: pools.clone(),
+        queues: model.queues.iter().filter_map(|queue| aws.queue(&queue.name)).collect(),
+        aws: Arc::downgrade(&aws),
+        github: forge.local().map(Arc::downgrade),
+        urls: json!({ "api": front_url, "functions": deployment.function_urls, "aws": aws.endpoint(), "forge": forge.web_url(), "forge_api": forge.api_url() }),
+    };
+    let mut tasks = serve(listeners, &model, &pools, Arc::new(control));
+    tasks.extend(poll(&model, &pools, &aws, &logs)?);
+    tasks.extend(tick(&config, &model, &pools));
+    tasks.push(forward_task_events(&model, &aws)?);
+    Ok(Stack { aws, forge, pools, logs, model, front_url, webhook_secret_file, tasks: Background(tasks), scripted })
+}
+
+fn launch(function: &crate::template::model::Function, bin_dir: &Path, aws: &Aws, logs: &Arc<LogBook>) -> Launch {
+    let aws_endpoint = aws.endpoint().trim_end_matches('/').to_owned();
+    Launch { function: function.clone(), binary: bin_dir.join(&function.package), aws_endpoint, logs: Arc::clone(logs) }
+}
+
+/// Every function's binary is there; else one error that names all that are not.
+fn check_binaries(model: &Model, bin_dir: &Path) -> anyhow::Result<()> {
+    let packages = model.functions.iter().map(|function| function.package.as_str()).chain(["agent-task"]);
+    let missing: Vec<_> = packages.filter(|package| !bin_dir.join(package).is_file()).collect();
+    if !missing.is_empty() {
+        bail!("{} has no {}; run: cargo build --workspace --bins", bin_dir.display(), missing.join(", "));
+    }
+    Ok(())
+}
+
+async fn start_aws(
+    config: &StackConfig,
+    model: &Model,
+    forge: &Forge,
+    logs: &Arc<LogBook>,
+) -> anyhow::Result<(Aws, Option<ScriptedModel>)> {
+    let (scripted, model_secret) = match &config.model {
+        ModelConfig::Scripted => {
+            let scripted = ScriptedModel::start().await?;
+            let secret = json!({ "base_url": scripted.base_url(), "api_key": "scripted" });
+            (Some(scripted), secret)
+        }
+        ModelConfig::Real { base_url, api_key, .. } => (None, json!({ "base_url": base_url, "api_key": api_key })),
+    };
+    let sink = Arc::clone(logs);
+    let aws_config = AwsConfig {
+        data_dir: aws_folder(&config.data_dir)?,
+        bin_dir: config.bin_dir.clone(),
+        tables: model.tables.clone(),
+        queues: model.queues.clone(),
+        buckets: model.buckets.clone(),
+        keys: model.keys.clone(),
+        cluster: model.cluster.clone().context("the template has no ECS cluster")?,
+        task_definitions: model.task_definitions.clone(),
+        task_env_overrides: config.task_env_overrides.clone(),
+        on_log: Some(Arc::new(move |line: &crate::aws::LogLine| sink.write(&format!("agent-task/{}", line.container), &line.line))),
+        faults: config.faults.clone(),
+        ..AwsConfig::default()
+    };
+    let aws = Aws::start(aws_config).await.context("the emulated AWS does not start")?;
+    // Secrets follow the configuration: a restart may bring another model or a rotated key.
+    let app = forge.app();
+    for (id, text) in [
+        ("WebhookSecret", json!({ "github": [app.webhook_secret] })),
+        ("GithubAppSecret", json!({ "app_id": app.app_id, "slug": app.slug, "private_key": app.private_key })),
+        ("ModelSecret", model_secret),
+    ] {
+        let name = model.secrets.get(id).with_context(|| format!("the template has no secret {id}"))?;
+        aws.put_secret(name, &text.to_string())?;
+    }
+    Ok((aws, scripted))
+}
+
+fn aws_folder(data_dir: &Path) -> anyhow::Result<PathBuf> {
+    let folder = data_dir.join("aws");
+    std::fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+    Ok(folder)
+}
+
+fn serve(listeners: Listeners, model: &Model, pools: &[Arc<Pool>], control: Arc<Control>) -> Vec<JoinHandle<()>> {
+    let of = |package: &str| pools.iter().find(|pool| pool.name() == package).cloned();
+    let routes = model
+        .functions
+        .iter()
+        .flat_map(|function| function.routes.iter().filter_map(move |route| Some((route.clone(), function.package.as_str()))));
+    let routes = routes.filter_map(|(route, package)| Some((route, of(package)?))).collect();
+    let faces = model.functions.iter().filter_map(|function| {
+        let streaming = function.url?.streaming;
+        Some((function.id.clone(), FunctionFace { pool: of(&function.package)?, streaming }))
+    });
+    listeners.serve(Api::new(routes), control, faces.collect())
+}
+
+fn poll(model: &Model, pools: &[Arc<Pool>], aws: &Aws, logs: &Arc<LogBook>) -> anyhow::Result<Vec<JoinHandle<()>>> {
+    let mut pollers = Vec::new();
+    for (function, pool) in model.functions.iter().zip(pools) {
+        for mapping in &function.mappings {
+            let queue = queue(aws, &mapping.queue)?;
+            let poller = Poller { mapping: mapping.clone(), pool: Arc::clone(pool), queue, logs: Arc::clone(logs) };
+            pollers.push(tokio::spawn(poller.run()));
+        }
+    }
+    Ok(pollers)
+}
+
+fn tick(config: &StackConfig, model: &Model, pools: &[Arc<Pool>]) -> Vec<JoinHandle<()>> {
+    let mut tasks = Vec::new();
+    for (function, pool) in model.functions.iter().zip(pools) {
+        for schedule in &function.schedules {
+            if let Some(every) = schedules::rate(config.schedules, schedule) {
+                tasks.push(tokio::spawn(schedules::run(schedule.name.clone(), every, Arc::clone(pool))));
+            }
+        }
+    }
+    tasks
+}
+
+/// ECS's events go to the queues of the rules whose pattern they match.
+fn forward_task_events(model: &Model, aws: &Arc<Aws>) -> anyhow::Result<JoinHandle<()>> {
+    let targets =
+        model.rules.iter().map(|rule| Ok((rule.pattern.clone(), queue(aws, &rule.queue)?))).collect::<anyhow::Result<Vec<_>>>()?;
+    let mut events = aws.task_events();
+    Ok(tokio::spawn(async move {
+        while let Some(event) = events.recv().await {
+            for (_, queue) in targets.iter().filter(|(pattern, _)| rules::matches(pattern, &event)) {
+                // EventBridge delivers at least once or to its own dead letters; a failing local store has nowhere to go.
+                _ = queue.send(NewMessage { body: event.to_string(), ..NewMessage::default() });
+            }
+        }
+    }))
+}
+
+fn queue(aws: &Aws, name: &str) -> anyhow::Result<QueueHandle> {
+    aws.queue(name).with_context(|| format!("the template has no queue {name}"))
+}
