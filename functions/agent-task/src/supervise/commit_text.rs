@@ -47,8 +47,8 @@ fn acts(line: &str) -> bool {
     let lower = line.to_lowercase();
     let skips = ["[skip ci]", "[ci skip]", "[no ci]", "[skip actions]", "[actions skip]", "skip-checks:", "***no_ci***"];
     let trailers = ["co-authored-by:", "signed-off-by:", "reviewed-by:", "acked-by:", "approved-by:"];
-    let starts = |t: &&str| lower.trim_start().starts_with(*t);
-    mentions(line) || closes(&lower) || skips.iter().any(|s| lower.contains(s)) || trailers.iter().any(|t| starts(&t))
+    let starts = |t: &str| lower.trim_start().starts_with(t);
+    mentions(line) || closes(&lower) || skips.iter().any(|s| lower.contains(s)) || trailers.iter().any(|t| starts(t))
 }
 
 /// An `@name` that is not part of an address.
