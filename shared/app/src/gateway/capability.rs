@@ -45,7 +45,8 @@ impl Capability {
 
 /// Letters, digits and `_` behind the prefix: nothing that could mean something in a key.
 fn is_id(text: &str, prefix: &str) -> bool {
-    text.len() <= 100 && text.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'))
+    text.len() <= 100
+        && text.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'))
 }
 
 #[cfg(test)]

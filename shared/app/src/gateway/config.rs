@@ -35,14 +35,14 @@ impl GatewayConfig {
             None | Some("openai") => ModelProvider::Openai,
             Some("anthropic") => ModelProvider::Anthropic,
             Some(other) => {
-                env.problem(format!("MODEL_PROVIDER must be openai or anthropic, not {other}"));
+                env.problem("MODEL_PROVIDER", &format!("must be openai or anthropic, not {other}"));
                 ModelProvider::Openai
             }
         };
         let mut price = |name| {
             let dollars: f64 = env.parsed_or(name, 0.0);
             if !(0.0..=1_000_000.0).contains(&dollars) {
-                env.problem(format!("{name} must be dollars per million tokens"));
+                env.problem(name, "must be dollars per million tokens");
             }
             dollars
         };

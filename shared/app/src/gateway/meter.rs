@@ -96,7 +96,11 @@ impl Meter {
     /// What the call came to. Where the provider did not say: an estimate; and for a call that broke off, everything
     /// that was set aside, because nobody knows what the provider went on to produce.
     pub(super) fn finish(mut self, ending: Ending, estimate: Estimate, prices: Prices) -> Usage {
-        if self.stream { self.end_line() } else { self.read_answer() }
+        if self.stream {
+            self.end_line()
+        } else {
+            self.read_answer()
+        }
         let known = self.input_tokens.is_some() && self.output_tokens.is_some();
         let produced = if self.stream { self.events } else { tokens_of(self.bytes) };
         let (guess_in, guess_out) = match ending {

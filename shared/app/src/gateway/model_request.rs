@@ -59,7 +59,8 @@ impl ModelRequest {
             ModelProvider::Openai => &OPENAI_FIELDS,
             ModelProvider::Anthropic => &ANTHROPIC_FIELDS,
         };
-        let mut fields: Map<String, Value> = asked.into_iter().filter(|(name, value)| allowed.contains(&name.as_str()) && !value.is_null()).collect();
+        let mut fields: Map<String, Value> =
+            asked.into_iter().filter(|(name, value)| allowed.contains(&name.as_str()) && !value.is_null()).collect();
         check_tools(&fields)?;
         check_sources(&fields)?;
         fields.insert("model".into(), json!(model));
@@ -91,7 +92,12 @@ impl ModelRequest {
 
     /// Anthropic refuses a thinking budget that leaves nothing to say.
     fn bound_thinking(&mut self, max: u64) {
-        let too_much = self.fields.get("thinking").and_then(|thinking| thinking.get("budget_tokens")).and_then(Value::as_u64).is_some_and(|budget| budget >= max);
+        let too_much = self
+            .fields
+            .get("thinking")
+            .and_then(|thinking| thinking.get("budget_tokens"))
+            .and_then(Value::as_u64)
+            .is_some_and(|budget| budget >= max);
         if too_much {
             self.fields.remove("thinking");
         }
@@ -121,7 +127,11 @@ fn check_tools(fields: &Map<String, Value>) -> Result<(), String> {
 /// A picture or document named by its address would be fetched by the provider: a way out for whatever the address says.
 fn check_sources(fields: &Map<String, Value>) -> Result<(), String> {
     let messages = fields.get("messages").into_iter().chain(fields.get("system"));
-    if messages.into_iter().any(names_address) { Err("contents can be sent to the model, addresses of contents cannot".into()) } else { Ok(()) }
+    if messages.into_iter().any(names_address) {
+        Err("contents can be sent to the model, addresses of contents cannot".into())
+    } else {
+        Ok(())
+    }
 }
 
 fn names_address(value: &Value) -> bool {
@@ -185,7 +195,8 @@ mod tests {
 
     #[test]
     fn the_provider_fetches_and_runs_nothing_on_the_agents_behalf() {
-        let picture = |url: &str| json!({ "messages": [{ "role": "user", "content": [{ "type": "image_url", "image_url": { "url": url } }] }] });
+        let picture =
+            |url: &str| json!({ "messages": [{ "role": "user", "content": [{ "type": "image_url", "image_url": { "url": url } }] }] });
         assert!(parse(Openai, picture("https://evil.test/?secret")).is_err());
         assert!(parse(Openai, picture("data:image/png;base64,AAAA")).is_ok());
         let document = json!({ "messages": [{ "role": "user", "content": [{ "type": "document", "source": { "type": "url", "url": "http://x" } }] }] });

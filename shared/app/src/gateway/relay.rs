@@ -266,7 +266,10 @@ mod tests {
         let url = |provider, base, key| target(provider, secret(base, key)).map(|target| target.url);
         assert_eq!(url(ModelProvider::Openai, None, Some("k")).as_deref(), Some("https://api.openai.com/v1/chat/completions"));
         assert_eq!(url(ModelProvider::Anthropic, Some(""), Some("k")).as_deref(), Some("https://api.anthropic.com/v1/messages"));
-        assert_eq!(url(ModelProvider::Openai, Some("http://127.0.0.1:1/v1/"), None).as_deref(), Some("http://127.0.0.1:1/v1/chat/completions"));
+        assert_eq!(
+            url(ModelProvider::Openai, Some("http://127.0.0.1:1/v1/"), None).as_deref(),
+            Some("http://127.0.0.1:1/v1/chat/completions")
+        );
         assert_eq!(url(ModelProvider::Anthropic, Some(OPENAI_URL), Some("k")).as_deref(), Some("https://api.anthropic.com/v1/messages"));
         assert_eq!(url(ModelProvider::Openai, None, Some(" ")), None);
         assert_eq!(url(ModelProvider::Openai, Some(OPENAI_URL), Some("")), None);

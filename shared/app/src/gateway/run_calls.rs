@@ -26,7 +26,8 @@ impl Gateway {
     /// 401 for any secret but the one that this attempt was started with, and for that one the second time.
     pub async fn exchange(&self, body: &[u8]) -> Result<Reply, GatewayError> {
         let request: ExchangeRequest = parse(body)?;
-        let claim = Capability::claim(request.workspace.as_str(), request.run.as_str(), request.attempt).ok_or_else(GatewayError::unauthorized)?;
+        let claim =
+            Capability::claim(request.workspace.as_str(), request.run.as_str(), request.attempt).ok_or_else(GatewayError::unauthorized)?;
         if !self.vault.exchange(&claim.workspace, &claim.run, claim.attempt, &hash(&request.bootstrap_secret)).await? {
             tracing::warn!(run = %claim.run, attempt = claim.attempt, "a bootstrap secret was refused");
             return Err(GatewayError::unauthorized());
@@ -58,8 +59,10 @@ impl Gateway {
         let request: ProgressRequest = parse(body)?;
         let input = Input::Heartbeat { stage: request.stage.as_deref().and_then(clean_stage) };
         for _ in 0..MAX_CONFLICTS {
-            let Ok(run) = self.load_active(&capability).await.or_else(over)? else {
-                return Reply::json(200, &ProgressResponse { go_on: false });
+            let run = match self.load_active(&capability).await {
+                Ok(run) => run,
+                Err(error) if error == GatewayError::run_is_over() => return Reply::json(200, &ProgressResponse { go_on: false }),
+                Err(error) => return Err(error),
             };
             if self.note(&run, &input).await? {
                 return Reply::json(200, &ProgressResponse { go_on: true });
@@ -122,11 +125,6 @@ impl Gateway {
 
 fn accepted() -> Result<Reply, GatewayError> {
     Reply::json(202, &json!({ "accepted": true }))
-}
-
-/// Tells the end of a run from failures.
-fn over(error: GatewayError) -> Result<Result<Run, ()>, GatewayError> {
-    if error == GatewayError::run_is_over() { Ok(Err(())) } else { Err(error) }
 }
 
 /// The body as JSON; the error names the place, never the content.

@@ -103,7 +103,10 @@ impl Shared {
         let mut headers = HeaderMap::new();
         headers.insert("x-amz-target", "DynamoDB_20120810.CreateTable".parse().unwrap());
         headers.insert("content-type", "application/x-amz-json-1.0".parse().unwrap());
-        headers.insert("authorization", "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0".parse().unwrap());
+        headers.insert(
+            "authorization",
+            "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0".parse().unwrap(),
+        );
         headers.insert("x-amz-date", "20260101T000000Z".parse().unwrap());
         let response = self.dynamo(&headers, body.to_string().into()).await;
         assert_eq!(response.status(), StatusCode::OK);

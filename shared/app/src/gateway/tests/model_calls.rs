@@ -7,7 +7,9 @@ use serde_json::json;
 const OPENAI: ModelProvider = ModelProvider::Openai;
 
 fn ask(max_tokens: u64) -> Vec<u8> {
-    json!({ "model": "gpt-expensive", "messages": [{ "role": "user", "content": "hi" }], "max_tokens": max_tokens }).to_string().into_bytes()
+    json!({ "model": "gpt-expensive", "messages": [{ "role": "user", "content": "hi" }], "max_tokens": max_tokens })
+        .to_string()
+        .into_bytes()
 }
 
 fn completion(input: u64, output: u64) -> Value {
@@ -59,7 +61,10 @@ async fn a_stream_is_passed_on_as_it_comes_and_settled_at_its_end() {
     let first = "data: {\"choices\":[{\"delta\":{\"content\":\"hel\"}}]}\n\n";
     model.send(first.to_owned()).await.unwrap();
     assert_eq!(chunks.recv().await.unwrap(), first, "the first chunk comes before the second was made");
-    model.send("data: {\"choices\":[],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":4}}\n\ndata: [DONE]\n\n".to_owned()).await.unwrap();
+    model
+        .send("data: {\"choices\":[],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":4}}\n\ndata: [DONE]\n\n".to_owned())
+        .await
+        .unwrap();
     drop(model);
     while chunks.recv().await.is_some() {}
     assert_eq!(world.usage().await, Usage { model_calls: 1, input_tokens: 9, output_tokens: 4, cost_microusd: 49 });
@@ -117,7 +122,9 @@ async fn a_nearly_spent_budget_shortens_the_answer() {
 async fn what_the_provider_refuses_costs_nothing_and_tells_nothing_of_our_account() {
     let world = World::new().await;
     let bearer = world.exchange().await;
-    for (status, expected) in [(429, (429, "model_unavailable")), (529, (529, "model_unavailable")), (400, (400, "model_refused")), (401, (502, "model_refused"))] {
+    for (status, expected) in
+        [(429, (429, "model_unavailable")), (529, (529, "model_unavailable")), (400, (400, "model_refused")), (401, (502, "model_refused"))]
+    {
         world.cloud.script_json(status, json!({ "error": { "message": format!("key {MODEL_KEY} of org-17 is bad") } }));
         let error = world.gateway.call_model(Some(&bearer), OPENAI, &ask(1000)).await.err().unwrap();
         assert_eq!((error.status, error.code), expected);
