@@ -1,1 +1,17 @@
-//! (skeleton)
+//! The use cases: what each function does, over the forge's contract and the AWS structs. The state machine and every
+//! pure decision live in `domain`; reading environments and events off the wire is the functions' own.
+
+pub mod config;
+pub mod dispatch;
+pub mod drive;
+mod forge_outcome;
+pub mod gateway;
+pub mod intake;
+pub mod launch;
+pub mod matching;
+pub mod messages;
+pub mod open;
+pub mod reap;
+pub mod results;
+pub mod services;
+mod status;

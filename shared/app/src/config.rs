@@ -1,0 +1,75 @@
+//! What the functions are configured with, one struct per concern, read once at start; everything missing is
+//! reported together.
+
+use patchbay_aws::config::EnvReader;
+use patchbay_domain::task::{ModelProvider, ModelSettings};
+
+/// How many runs may work at once (R20): `REPOSITORY_CAPACITY`, `WORKSPACE_CAPACITY`.
+#[derive(Clone, Copy, Debug)]
+pub struct Capacity {
+    pub repository: u32,
+    pub workspace: u32,
+}
+
+impl Capacity {
+    /// Reads both, with defaults of 5 and 20.
+    pub fn read(env: &mut EnvReader) -> Self {
+        Self { repository: env.parsed_or("REPOSITORY_CAPACITY", 5), workspace: env.parsed_or("WORKSPACE_CAPACITY", 20) }
+    }
+}
+
+/// What a run may take: `RUN_DEADLINE_SECONDS` (R19), `RUN_BUDGET_USD`.
+#[derive(Clone, Copy, Debug)]
+pub struct RunLimits {
+    pub deadline_seconds: u32,
+    pub budget_microusd: u64,
+}
+
+impl RunLimits {
+    /// Reads both, with defaults of 1800 seconds and 2 dollars.
+    pub fn read(env: &mut EnvReader) -> Self {
+        let dollars: f64 = env.parsed_or("RUN_BUDGET_USD", 2.0);
+        Self { deadline_seconds: env.parsed_or("RUN_DEADLINE_SECONDS", 1800), budget_microusd: (dollars.max(0.0) * 1_000_000.0) as u64 }
+    }
+}
+
+/// How the agent speaks to its model: `MODEL_PROVIDER`, `MODEL_NAME`, `AGENT_EDIT_FORMAT`, `AGENT_MODEL_SETTINGS`.
+#[derive(Clone, Debug)]
+pub struct AgentConfig {
+    /// `None` while no model is named: runs then fail with a sentence that says so.
+    pub model: Option<ModelSettings>,
+}
+
+impl AgentConfig {
+    /// Reads the model's settings.
+    pub fn read(env: &mut EnvReader) -> Self {
+        let provider = match env.optional("MODEL_PROVIDER").as_deref() {
+            None | Some("openai") => ModelProvider::Openai,
+            Some("anthropic") => ModelProvider::Anthropic,
+            Some(other) => {
+                env.problem("MODEL_PROVIDER", &format!("must be openai or anthropic, not {other}"));
+                ModelProvider::Openai
+            }
+        };
+        let model = env.optional("MODEL_NAME").map(|model| ModelSettings {
+            provider,
+            model,
+            edit_format: env.optional("AGENT_EDIT_FORMAT"),
+            settings_file: env.optional("AGENT_MODEL_SETTINGS"),
+        });
+        Self { model }
+    }
+}
+
+/// Where tasks find their gateway: `TASK_GATEWAY_URL`.
+#[derive(Clone, Debug)]
+pub struct TaskConfig {
+    pub gateway_url: String,
+}
+
+impl TaskConfig {
+    /// Reads the URL.
+    pub fn read(env: &mut EnvReader) -> Self {
+        Self { gateway_url: env.required("TASK_GATEWAY_URL").trim_end_matches('/').to_owned() }
+    }
+}

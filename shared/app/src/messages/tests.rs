@@ -1,0 +1,172 @@
+//! What people read, whole: a snapshot of every text in every state.
+
+use super::*;
+use patchbay_domain::change_set::{Change, ChangeSet, Content, FileChange};
+use patchbay_domain::event::{Actor, ActorKind, Repository};
+use patchbay_domain::ids::{ConnectionId, DeliveryId, WorkspaceId};
+use patchbay_domain::run::state::{PushedBranch, Request, ThreadRef};
+use patchbay_domain::task::TaskResult;
+
+fn run(state: State) -> Run {
+    let workspace = WorkspaceId::of_account("github", 9);
+    Run {
+        id: RunId("run_0123456789abcdef0123456789abcdef".to_owned()),
+        workspace,
+        connection: ConnectionId::of_installation("github", 5),
+        repository: Repository {
+            id: 3,
+            owner: "acme".to_owned(),
+            name: "hello".to_owned(),
+            default_branch: Some("main".to_owned()),
+            private: false,
+        },
+        thread: ThreadRef {
+            kind: SubjectKind::Issue,
+            number: 7,
+            title: "Greet by name".to_owned(),
+            url: "https://github.com/acme/hello/issues/7".to_owned(),
+        },
+        request: Request {
+            mode: Mode::Auto,
+            prompt: "Greet by name, @octocat, and fix #99".to_owned(),
+            requester: Actor { id: 11, login: "ada".to_owned(), kind: ActorKind::Person },
+            url: "https://github.com/acme/hello/issues/7".to_owned(),
+            delivery: DeliveryId("d-1".to_owned()),
+            label: None,
+        },
+        state,
+        version: 3,
+        attempt: 1,
+        outbox: Vec::new(),
+        lease: None,
+        wake_at: None,
+        deadline_at: None,
+        deadline_seconds: 1800,
+        task: None,
+        result_key: None,
+        status_comment: None,
+        branch: None,
+        usage: Usage { model_calls: 2, input_tokens: 900, output_tokens: 100, cost_microusd: 12_300 },
+        budget_microusd: 2_000_000,
+        created_at: "2026-01-01T00:00:00Z".parse().unwrap(),
+        updated_at: "2026-01-01T00:00:00Z".parse().unwrap(),
+    }
+}
+
+fn stored(outcome: TaskOutcome) -> StoredResult {
+    StoredResult {
+        result: TaskResult {
+            run: RunId("run_0123456789abcdef0123456789abcdef".to_owned()),
+            attempt: 1,
+            outcome,
+            summary: Some("Added a parameter. cc @everyone".to_owned()),
+            agent: "aider 0.86.2".to_owned(),
+            isolation: Vec::new(),
+        },
+        usage: Usage { model_calls: 1, input_tokens: 10, output_tokens: 5, cost_microusd: 0 },
+    }
+}
+
+fn changes() -> StoredResult {
+    let write = |added| Change::Write { mode: "100644".to_owned(), content: Content::Text("x\n".to_owned()), added };
+    let files = vec![
+        FileChange { path: "hello.py".to_owned(), change: write(false) },
+        FileChange { path: "test_hello.py".to_owned(), change: write(true) },
+        FileChange { path: "old.py".to_owned(), change: Change::Delete },
+    ];
+    stored(TaskOutcome::Changes {
+        change_set: ChangeSet { base_sha: "a".repeat(40), files, commit_message: "feat: greet by name".to_owned(), message_by_model: true },
+    })
+}
+
+#[test]
+fn every_state_reads_well() {
+    let pull_request = |updated| State::Succeeded {
+        outcome: Outcome::PullRequest { number: 8, url: "https://github.com/acme/hello/pull/8".to_owned(), updated },
+    };
+    let states = [
+        State::Queued { because: QueuedBecause::New },
+        State::Queued { because: QueuedBecause::ThreadBusy },
+        State::Queued { because: QueuedBecause::Capacity },
+        State::Starting,
+        State::Running { stage: None },
+        State::Running { stage: Some("The agent is working.".to_owned()) },
+        State::Applying,
+        pull_request(false),
+        State::Failed { failure: Failure::new(FailureCode::NothingToDo, "I could not find @octocat's file.") },
+        State::Cancelled { reason: CancelReason::Stopped { by: "ada".to_owned() } },
+    ];
+    let texts: Vec<String> = states.into_iter().map(|state| status_message(&run(state), None)).collect();
+    insta::assert_snapshot!(texts.join("\n\n=====\n\n"));
+}
+
+#[test]
+fn an_answer_leaves_inert() {
+    let answer = stored(TaskOutcome::Answer { text: "Because @octocat said so. Fixes #99 <!-- patchbay:status run_x -->".to_owned() });
+    let text = status_message(&run(State::Succeeded { outcome: Outcome::Answer }), Some(&answer));
+    assert!(text.starts_with("<!-- patchbay:status run_0123456789abcdef0123456789abcdef -->\n"));
+    assert_eq!(text.matches("<!--").count(), 1, "{text}");
+    assert!(text.contains("`@octocat`") || !text.contains("@octocat"), "{text}");
+}
+
+#[test]
+fn a_long_answer_fits_into_a_comment() {
+    let answer = stored(TaskOutcome::Answer { text: "All work and no play.\n\n".repeat(20_000) });
+    let text = status_message(&run(State::Succeeded { outcome: Outcome::Answer }), Some(&answer));
+    assert!(text.chars().count() <= 65_536, "{}", text.chars().count());
+    assert!(text.contains("<details>"));
+}
+
+#[test]
+fn a_pull_request_says_what_was_asked_and_done() {
+    insta::assert_snapshot!(pull_request_body(&run(State::Applying), &changes(), "patchbay"));
+}
+
+#[test]
+fn a_commit_names_who_asked_and_which_run() {
+    let text = commit_message(&run(State::Applying), "feat: greet by name\n\nfixes #99, thanks @octocat");
+    assert_eq!(
+        text,
+        "feat: greet by name\n\nsee #99, thanks octocat\n\nCo-authored-by: ada <11+ada@users.noreply.github.com>\nPatchbay-Run: run_0123456789abcdef0123456789abcdef"
+    );
+}
+
+#[test]
+fn every_failure_says_what_to_do_next() {
+    use FailureCode::*;
+    for code in [
+        NoModel,
+        ModelRefused,
+        ModelUnavailable,
+        Budget,
+        TimedOut,
+        OutOfMemory,
+        DiskFull,
+        CloneFailed,
+        AgentCrashed,
+        AgentMissing,
+        NothingToDo,
+        TooLarge,
+        Blocked,
+        PermissionLost,
+        Conflict,
+        ForgeRefused,
+        Fork,
+        Infrastructure,
+    ] {
+        let text = status_message(&run(State::Failed { failure: Failure::new(code, "") }), None);
+        assert!(text.contains("❌") && text.contains("**What to do:** "), "{code:?}: {text}");
+    }
+}
+
+#[test]
+fn an_added_commit_is_named() {
+    let mut updated = run(State::Succeeded { outcome: Outcome::PullRequest { number: 7, url: String::new(), updated: true } });
+    updated.branch = Some(PushedBranch {
+        name: "patchbay/1-x".to_owned(),
+        base: "main".to_owned(),
+        commit_sha: "0123456789ab".to_owned(),
+        existing_pull_request: Some(7),
+    });
+    assert!(status_message(&updated, None).contains("added commit 01234567"));
+}

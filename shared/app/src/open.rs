@@ -1,0 +1,127 @@
+//! How each function's use case is put together from its environment: one constructor per function, every missing
+//! variable in one error, and only the secrets that function may read.
+
+use crate::config::{AgentConfig, Capacity, RunLimits, TaskConfig};
+use crate::dispatch::Dispatch;
+use crate::drive::Driver;
+use crate::intake::Intake;
+use crate::launch::Launcher;
+use crate::matching::Matcher;
+use crate::reap::Reaper;
+use crate::results::Results;
+use crate::services::Services;
+use patchbay_aws::blobs::Blobs;
+use patchbay_aws::config::{AwsConfig, EnvReader};
+use patchbay_aws::queue::Queue;
+use patchbay_aws::secrets::Secrets;
+use patchbay_aws::tables::core::CoreTable;
+use patchbay_aws::tables::deliveries::DeliveriesTable;
+use patchbay_aws::tables::runs::RunsTable;
+use patchbay_aws::tables::threads::ThreadsTable;
+use patchbay_aws::tasks::Tasks;
+use patchbay_aws::vault::Vault;
+use patchbay_domain::command::Names;
+use patchbay_domain::run::Place;
+use patchbay_forge::{GithubConfig, open_github};
+use secrecy::SecretString;
+use serde::Deserialize;
+
+/// The secret with the App's key, as the operator fills it.
+#[derive(Deserialize, Clone)]
+struct AppSecret {
+    app_id: u64,
+    slug: String,
+    private_key: String,
+}
+
+impl Intake {
+    /// `SECRET_WEBHOOK_ID`, `QUEUE_EVENTS_URL`, `BLOBS_BUCKET`.
+    pub async fn from_env() -> anyhow::Result<Self> {
+        let mut env = EnvReader::new();
+        let (secret_id, queue, bucket) =
+            (env.required("SECRET_WEBHOOK_ID"), env.required("QUEUE_EVENTS_URL"), env.required("BLOBS_BUCKET"));
+        env.finish()?;
+        let aws = AwsConfig::from_env().await;
+        let intake = Self { secrets: Secrets::new(&aws), secret_id, events: Queue::new(&aws, queue), blobs: Blobs::new(&aws, bucket) };
+        intake.warm_up().await;
+        Ok(intake)
+    }
+}
+
+impl Matcher {
+    /// Everything of `Services`, `TABLE_DELIVERIES`, `TABLE_THREADS`, `BLOBS_BUCKET`, `APP_TRIGGER_LABEL`, limits.
+    pub async fn from_env() -> anyhow::Result<Self> {
+        let mut env = EnvReader::new();
+        let (deliveries, threads, bucket) = (env.required("TABLE_DELIVERIES"), env.required("TABLE_THREADS"), env.required("BLOBS_BUCKET"));
+        let trigger_label = env.text_or("APP_TRIGGER_LABEL", "patchbay");
+        let limits = RunLimits::read(&mut env);
+        let (aws, services) = open_services(env).await?;
+        let names = Names { mention: services.mention.clone(), command: services.mention.clone() };
+        Ok(Self {
+            deliveries: DeliveriesTable::new(&aws, deliveries),
+            threads: ThreadsTable::new(&aws, threads),
+            blobs: Blobs::new(&aws, bucket),
+            services,
+            names,
+            trigger_label,
+            limits,
+        })
+    }
+}
+
+impl Launcher {
+    /// Everything of `Services`, the vault, ECS, the model's settings and capacities.
+    pub async fn from_env() -> anyhow::Result<Self> {
+        let mut env = EnvReader::new();
+        let (vault, key) = (env.required("TABLE_VAULT"), env.required("KMS_KEY_ID"));
+        let (task, agent, capacity) = (TaskConfig::read(&mut env), AgentConfig::read(&mut env), Capacity::read(&mut env));
+        let tasks = patchbay_aws::tasks::TasksConfig::read_for_start(&mut env);
+        let (aws, services) = open_services(env).await?;
+        let driver = Driver { dispatch: services.dispatch.clone(), place: Place::Launch };
+        Ok(Self { services, driver, tasks: Tasks::new(&aws, tasks), vault: Vault::new(&aws, vault, key), task, agent, capacity })
+    }
+}
+
+impl Results {
+    /// Everything of `Services`, `BLOBS_BUCKET`, `ECS_CLUSTER`, capacities.
+    pub async fn from_env() -> anyhow::Result<Self> {
+        let mut env = EnvReader::new();
+        let bucket = env.required("BLOBS_BUCKET");
+        let capacity = Capacity::read(&mut env);
+        let tasks = patchbay_aws::tasks::TasksConfig::read(&mut env);
+        let (aws, services) = open_services(env).await?;
+        let driver = Driver { dispatch: services.dispatch.clone(), place: Place::Results };
+        Ok(Self { services, driver, blobs: Blobs::new(&aws, bucket), tasks: Tasks::new(&aws, tasks), capacity })
+    }
+}
+
+impl Reaper {
+    /// Everything of `Services`, `BLOBS_BUCKET`, `ECS_CLUSTER`.
+    pub async fn from_env() -> anyhow::Result<Self> {
+        let mut env = EnvReader::new();
+        let bucket = env.required("BLOBS_BUCKET");
+        let tasks = patchbay_aws::tasks::TasksConfig::read(&mut env);
+        let (aws, services) = open_services(env).await?;
+        Ok(Self { services, blobs: Blobs::new(&aws, bucket), tasks: Tasks::new(&aws, tasks) })
+    }
+}
+
+async fn open_services(mut env: EnvReader) -> anyhow::Result<(AwsConfig, Services)> {
+    let (runs, core) = (env.required("TABLE_RUNS"), env.required("TABLE_CORE"));
+    let (runs_queue, results_queue) = (env.required("QUEUE_RUNS_URL"), env.required("QUEUE_RESULTS_URL"));
+    let app_secret = env.required("SECRET_GITHUB_APP_ID");
+    let api_url = env.text_or("FORGE_GITHUB_API_URL", "https://api.github.com");
+    let web_url = env.text_or("FORGE_GITHUB_WEB_URL", "https://github.com");
+    env.finish()?;
+    let aws = AwsConfig::from_env().await;
+    let app: AppSecret = Secrets::new(&aws).get_json(&app_secret).await?;
+    let app_key = SecretString::from(app.private_key);
+    let forge = open_github(GithubConfig { api_url, web_url, app_id: app.app_id, slug: app.slug.clone(), private_key: app_key.clone() })?;
+    let dispatch = Dispatch {
+        runs: RunsTable::new(&aws, runs),
+        runs_queue: Queue::new(&aws, runs_queue),
+        results_queue: Queue::new(&aws, results_queue),
+    };
+    let services = Services { forge, dispatch, core: CoreTable::new(&aws, core), mention: app.slug, app_id: app.app_id, app_key };
+    Ok((aws, services))
+}

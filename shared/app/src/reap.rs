@@ -1,0 +1,142 @@
+//! The run-reaper use case, once a minute: finds what was lost. Due times, deadlines, silent tasks, unsent effects,
+//! orphan tasks, and deliveries that never arrived (R8, R16, R18, R19).
+
+use crate::results::take_stored_result;
+use crate::services::{Services, parse_started_by};
+use jiff::{SignedDuration, Timestamp};
+use patchbay_aws::blobs::Blobs;
+use patchbay_aws::tasks::{Tasks, classify};
+use patchbay_domain::ids::{RunId, WorkspaceId};
+use patchbay_domain::run::{Input, Run, State, TaskEnd};
+
+/// The due index has this many shards.
+const SHARDS: u8 = 16;
+/// How many due runs of one shard are looked at per sweep; the rest is next minute's.
+const PER_SHARD: i32 = 50;
+/// A task that outlives its run by this much is an orphan (I5 allows ten minutes).
+const ORPHAN_AFTER: SignedDuration = SignedDuration::from_secs(180);
+/// Failed deliveries are looked for this often (R8: at most every 15 minutes).
+const DELIVERIES_EVERY_MINUTES: i64 = 5;
+/// GitHub keeps its delivery log for three days; what failed longer ago than this sweep covers was asked for before.
+const DELIVERIES_BACK: SignedDuration = SignedDuration::from_hours(2);
+
+/// Everything run-reaper needs.
+pub struct Reaper {
+    pub services: Services,
+    pub blobs: Blobs,
+    pub tasks: Tasks,
+}
+
+/// What a sweep found, for the log and the metrics.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Sweep {
+    pub due: usize,
+    pub orphans: usize,
+    pub redelivered: usize,
+}
+
+impl Reaper {
+    /// One sweep. An error in one part does not keep the others from being done; the first is returned at the end.
+    pub async fn sweep(&self, now: Timestamp) -> anyhow::Result<Sweep> {
+        let due = self.look_at_due_runs(now).await;
+        let orphans = self.stop_orphans(now).await;
+        let redelivered =
+            if (now.as_second() / 60) % DELIVERIES_EVERY_MINUTES == 0 { self.ask_for_failed_deliveries(now).await } else { Ok(0) };
+        let sweep = Sweep {
+            due: *due.as_ref().unwrap_or(&0),
+            orphans: *orphans.as_ref().unwrap_or(&0),
+            redelivered: *redelivered.as_ref().unwrap_or(&0),
+        };
+        tracing::info!(due = sweep.due, orphans = sweep.orphans, redelivered = sweep.redelivered, "sweep done");
+        metrics::gauge!("run.overdue").set(sweep.due as f64);
+        due.and(orphans).and(redelivered)?;
+        Ok(sweep)
+    }
+
+    async fn look_at_due_runs(&self, now: Timestamp) -> anyhow::Result<usize> {
+        let mut looked_at = 0;
+        for shard in 0..SHARDS {
+            for (workspace, id) in self.services.dispatch.runs.due(shard, now, PER_SHARD).await? {
+                looked_at += 1;
+                if let Err(error) = self.look_at(&workspace, &id, now).await {
+                    tracing::error!(run = %id, error = format!("{error:#}"), "a due run could not be looked at");
+                }
+            }
+        }
+        Ok(looked_at)
+    }
+
+    /// Finds out why a run is due, and does what follows.
+    async fn look_at(&self, workspace: &WorkspaceId, id: &RunId, now: Timestamp) -> anyhow::Result<()> {
+        let dispatch = &self.services.dispatch;
+        let Some(run) = dispatch.runs.load(workspace, id).await? else { return Ok(()) };
+        tracing::info!(run = %id, state = run.state.name(), pending = run.outbox.len(), "run is due");
+        if take_stored_result(&self.services, &self.blobs, &run).await? {
+            return Ok(());
+        }
+        if run.deadline_at.is_some_and(|at| at <= now) && !run.state.is_terminal() {
+            metrics::counter!("run.stuck").increment(1);
+            dispatch.tell(workspace, id, &Input::DeadlinePassed).await?;
+            return Ok(());
+        }
+        if matches!(run.state, State::Running { .. }) && self.look_for_task(&run).await? {
+            return Ok(());
+        }
+        // Sent again; whoever is already at it holds the lease, and the effects look before they write.
+        dispatch.forward(&run, now).await
+    }
+
+    /// A running task that went silent: is it still there? True if the run was told something.
+    async fn look_for_task(&self, run: &Run) -> anyhow::Result<bool> {
+        let Some(task) = run.task.as_ref().filter(|t| !t.ended) else { return Ok(false) };
+        let end = match self.tasks.describe(&task.arn).await? {
+            None => TaskEnd::Lost,
+            Some(status) if status.stopped => classify(&status),
+            // Alive and silent: its deadline ends it, until then it is looked at again.
+            Some(_) => {
+                self.services.dispatch.tell(&run.workspace, &run.id, &Input::Heartbeat { stage: None }).await?;
+                return Ok(true);
+            }
+        };
+        self.services.dispatch.tell(&run.workspace, &run.id, &Input::TaskEnded { end }).await?;
+        Ok(true)
+    }
+
+    async fn stop_orphans(&self, now: Timestamp) -> anyhow::Result<usize> {
+        let mut stopped = 0;
+        for task in self.tasks.list_running().await? {
+            let Some((workspace, id, attempt)) = task.started_by.as_deref().and_then(parse_started_by) else { continue };
+            let orphan = match self.services.dispatch.runs.load(&workspace, &id).await? {
+                None => true,
+                Some(run) => (run.state.is_terminal() && run.updated_at + ORPHAN_AFTER < now) || run.attempt > attempt,
+            };
+            if orphan {
+                tracing::warn!(run = %id, task = task.arn, "stopping an orphan task");
+                self.tasks.stop(&task.arn, "its run is over").await?;
+                stopped += 1;
+            }
+        }
+        Ok(stopped)
+    }
+
+    async fn ask_for_failed_deliveries(&self, now: Timestamp) -> anyhow::Result<usize> {
+        let failed = self.services.forge.failed_deliveries(now - DELIVERIES_BACK).await?;
+        let mut asked = 0;
+        for delivery in failed {
+            // Refused for good: asking again would bring the same bytes to the same answer.
+            if matches!(delivery.status_code, 400 | 401) {
+                continue;
+            }
+            tracing::warn!(
+                delivery = delivery.guid,
+                event = delivery.event,
+                status = delivery.status_code,
+                "asking for a failed delivery again"
+            );
+            self.services.forge.redeliver(delivery.id).await?;
+            asked += 1;
+        }
+        metrics::counter!("webhook.recovered").increment(asked as u64);
+        Ok(asked)
+    }
+}

@@ -1,0 +1,77 @@
+//! What several functions share: the forge as the App, the runs with their queues, the connections; and how a
+//! run names its slots and its tasks.
+
+use crate::config::Capacity;
+use crate::dispatch::Dispatch;
+use patchbay_aws::tables::core::{ConnectionStatus, CoreTable};
+use patchbay_aws::tables::runs::Slot;
+use patchbay_domain::ids::{RunId, WorkspaceId};
+use patchbay_domain::run::{Run, SlotScope};
+use patchbay_forge::Forge;
+use secrecy::SecretString;
+use std::sync::Arc;
+
+/// Shared by matcher, launcher, results and reaper.
+#[derive(Clone)]
+pub struct Services {
+    pub forge: Arc<dyn Forge>,
+    pub dispatch: Dispatch,
+    pub core: CoreTable,
+    /// The App's name as people mention it.
+    pub mention: String,
+    pub app_id: u64,
+    pub app_key: SecretString,
+}
+
+impl Services {
+    /// Whether the run's connection may still be used (R21). One read.
+    pub async fn is_active(&self, run: &Run) -> anyhow::Result<bool> {
+        Ok(self.core.load_connection(&run.connection).await?.is_some_and(|c| c.status == ConnectionStatus::Active))
+    }
+}
+
+/// The slots a run holds while it works: its thread alone, its share of repository and workspace (R20).
+pub fn slots_of(run: &Run, capacity: &Capacity) -> Vec<Slot> {
+    let repository = format!("repository#{}", run.repository.id);
+    vec![
+        Slot { scope: SlotScope::Thread, key: thread_slot(run), capacity: 1 },
+        Slot { scope: SlotScope::Repository, key: repository, capacity: capacity.repository },
+        Slot { scope: SlotScope::Workspace, key: "workspace".to_owned(), capacity: capacity.workspace },
+    ]
+}
+
+fn thread_slot(run: &Run) -> String {
+    format!("thread#{}#{}", run.repository.id, run.thread.number)
+}
+
+/// How a task names its run at ECS: `<workspace>/<run>/<attempt>`, within ECS's 128 letters.
+pub fn started_by(run: &Run) -> String {
+    format!("{}/{}/{}", run.workspace, run.id, run.attempt)
+}
+
+/// The other way round; `None` for tasks that no run started.
+pub fn parse_started_by(text: &str) -> Option<(WorkspaceId, RunId, u32)> {
+    let mut parts = text.split('/');
+    let (workspace, run, attempt) = (parts.next()?, parts.next()?, parts.next()?.parse().ok()?);
+    let ours = workspace.starts_with("ws_") && run.starts_with("run_") && parts.next().is_none();
+    ours.then(|| (WorkspaceId(workspace.to_owned()), RunId(run.to_owned()), attempt))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_names_its_run_and_attempt() {
+        let text = "ws_github_1/run_00ff/2";
+        let (ws, run, attempt) = parse_started_by(text).unwrap();
+        assert_eq!(format!("{ws}/{run}/{attempt}"), text);
+    }
+
+    #[test]
+    fn somebody_elses_task_is_nobodys_run() {
+        for text in ["", "ecs-svc/123", "ws_a/run_b", "ws_a/run_b/x", "ws_a/run_b/1/2", "x/run_b/1"] {
+            assert_eq!(parse_started_by(text), None, "{text}");
+        }
+    }
+}

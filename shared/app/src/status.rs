@@ -1,0 +1,60 @@
+//! The effect that both performers share: bring the one status comment up to the run's present state.
+
+use crate::forge_outcome::input_for;
+use crate::messages;
+use patchbay_aws::blobs::Blobs;
+use patchbay_domain::redact;
+use patchbay_domain::run::{Input, Outcome, PendingEffect, Run, State};
+use patchbay_domain::task::StoredResult;
+use patchbay_forge::{Forge, ForgeError, RepoAt};
+
+/// Where a run writes.
+pub(crate) fn place_of(run: &Run) -> RepoAt {
+    RepoAt { connection: run.connection.clone(), repository: run.repository.clone() }
+}
+
+/// Creates the comment once, or edits it. Forge calls: one; two when an earlier try may have created it.
+pub(crate) async fn update_status(forge: &dyn Forge, blobs: Option<&Blobs>, run: &Run, pending: &PendingEffect) -> anyhow::Result<Input> {
+    let result = match (&run.state, blobs) {
+        (State::Succeeded { outcome: Outcome::Answer }, Some(blobs)) => load_result(blobs, run).await?,
+        _ => None,
+    };
+    let body = outbound(run, messages::status_message(run, result.as_ref()));
+    Ok(match write_status(forge, run, pending, &body).await {
+        Ok(comment) => Input::StatusPosted { comment },
+        Err(error) => input_for(run, pending, &error),
+    })
+}
+
+async fn write_status(forge: &dyn Forge, run: &Run, pending: &PendingEffect, body: &str) -> Result<u64, ForgeError> {
+    let at = place_of(run);
+    let known = match run.status_comment {
+        None if pending.tries > 1 => forge.find_comment(&at, run.thread.number, &messages::status_marker(&run.id)).await?.map(|c| c.id),
+        known => known,
+    };
+    match known {
+        Some(comment) => forge.update_comment(&at, comment, body).await.map(|()| comment),
+        None => forge.create_comment(&at, run.thread.number, body).await.map(|c| c.id),
+    }
+}
+
+/// R34: what looks like a secret never leaves; the alarm on the metric says that somebody tried.
+pub(crate) fn outbound(run: &Run, text: String) -> String {
+    match redact::scan(&text, &[]) {
+        None => text,
+        Some(hit) => {
+            metrics::counter!("redaction.hit").increment(1);
+            tracing::error!(run = %run.id, kind = hit.kind.name(), "a secret was kept out of a comment");
+            redact::redact(&text)
+        }
+    }
+}
+
+/// The stored result of the run, if there is one and it has not been erased.
+pub(crate) async fn load_result(blobs: &Blobs, run: &Run) -> anyhow::Result<Option<StoredResult>> {
+    let Some(key) = &run.result_key else { return Ok(None) };
+    match blobs.get(key).await? {
+        Some(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
+        None => Ok(None),
+    }
+}
