@@ -120,8 +120,10 @@ fn granted_permissions(installation: &Installation, asked: &Value) -> Result<BTr
     let mut granted = BTreeMap::new();
     for (name, access) in asked {
         let access: Access = serde_json::from_value(access.clone()).map_err(|_| refused())?;
-        let allowed = installation.permissions.get(name).is_some_and(|has| *has >= access);
-        if !allowed && !(name == "metadata" && access == Access::Read) {
+        // Every installation may read metadata.
+        let always = name == "metadata" && access == Access::Read;
+        let allowed = always || installation.permissions.get(name).is_some_and(|has| *has >= access);
+        if !allowed {
             return Err(refused());
         }
         granted.insert(name.clone(), access);
