@@ -231,3 +231,16 @@ async fn what_never_arrived_is_found_in_the_log_read_and_sent_again() {
     let opened = again.iter().find(|delivery| delivery.guid == failed[0].guid).unwrap();
     assert!(opened.redelivery && opened.id != failed[0].id);
 }
+
+#[tokio::test]
+async fn an_installation_tells_its_account_until_it_is_gone() {
+    let World { github, forge, at, installation, .. } = &world().await;
+    let found = forge.installation(&at.connection).await.unwrap();
+    assert_eq!((found.account_login.as_str(), found.suspended, found.all_repositories), ("acme", false, true));
+    assert_eq!(found.permissions["contents"], "write");
+    github.suspend_app(*installation).unwrap();
+    assert!(forge.installation(&at.connection).await.unwrap().suspended);
+    github.uninstall_app(*installation).unwrap();
+    assert!(matches!(forge.installation(&at.connection).await, Err(ForgeError::NotFound(_))));
+    assert!(matches!(forge.installation(&ConnectionId("con_github_".into())).await, Err(ForgeError::NotFound(_))));
+}
