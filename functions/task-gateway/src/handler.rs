@@ -96,3 +96,47 @@ fn respond(reply: Reply) -> Response<Body> {
     };
     Response { metadata_prelude: MetadataPrelude { status_code, headers, cookies: Vec::new() }, stream }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(event: serde_json::Value) -> Request {
+        serde_json::from_value(event).unwrap()
+    }
+
+    #[test]
+    fn a_function_urls_event_is_read_with_and_without_base64() {
+        let event = |body: &str, encoded: bool| {
+            request(serde_json::json!({
+                "version": "2.0", "rawPath": "/v1/progress", "headers": { "authorization": "Bearer x" }, "body": body,
+                "isBase64Encoded": encoded, "requestContext": { "http": { "method": "POST", "sourceIp": "192.0.2.1" } },
+            }))
+        };
+        assert_eq!(&*body_of(&event("{}", false)).unwrap(), b"{}");
+        assert_eq!(&*body_of(&event("e30=", true)).unwrap(), b"{}");
+        assert_eq!(body_of(&event("{}", true)).unwrap_err().status, 400);
+        let bare = request(serde_json::json!({ "rawPath": "/", "requestContext": { "http": { "method": "GET" } } }));
+        assert!(body_of(&bare).unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_streamed_answer_ends_with_its_channel() {
+        let (chunks, receiver) = tokio::sync::mpsc::channel(2);
+        let reply = Reply { status: 200, content_type: "text/event-stream".into(), retry_after: None, body: ReplyBody::Stream(receiver) };
+        let response = respond(reply);
+        chunks.send(Bytes::from("data: 1\n\n")).await.unwrap();
+        drop(chunks);
+        assert_eq!(response.metadata_prelude.headers["content-type"], "text/event-stream");
+        let read: Vec<Bytes> = response.stream.map(Result::unwrap).collect().await;
+        assert_eq!(read, [Bytes::from("data: 1\n\n")]);
+    }
+
+    #[test]
+    fn a_refusal_keeps_its_status_and_when_to_come_back() {
+        let error = GatewayError { retry_after: Some("7".into()), ..GatewayError::not_found() };
+        let response = respond(error.into_reply());
+        assert_eq!(response.metadata_prelude.status_code, 404);
+        assert_eq!(response.metadata_prelude.headers["retry-after"], "7");
+    }
+}

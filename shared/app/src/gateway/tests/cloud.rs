@@ -86,6 +86,11 @@ impl Cloud {
         sender
     }
 
+    /// Path, headers and body of a call that the model got.
+    pub(super) fn model_call(&self, index: usize) -> (String, HeaderMap, Value) {
+        self.seen.lock().unwrap().model_calls[index].clone()
+    }
+
     pub(super) fn model_calls(&self) -> usize {
         self.seen.lock().unwrap().model_calls.len()
     }

@@ -24,12 +24,10 @@ async fn the_provider_gets_our_key_and_our_model_and_the_run_pays() {
     let reply = world.gateway.call_model(Some(&bearer), OPENAI, &ask(1000)).await.unwrap();
     assert_eq!((reply.status, reply.content_type.as_str()), (200, "application/json"));
     assert_eq!(json_of(reply).await, completion(100, 20));
-    let seen = world.cloud.seen.lock().unwrap();
-    let (path, headers, body) = &seen.model_calls[0];
+    let (path, headers, body) = world.cloud.model_call(0);
     assert_eq!(path, "/model/v1/chat/completions");
     assert_eq!(headers["authorization"], format!("Bearer {MODEL_KEY}"));
     assert_eq!(body["model"], "the-model");
-    drop(seen);
     assert_eq!(world.usage().await, Usage { model_calls: 1, input_tokens: 100, output_tokens: 20, cost_microusd: 300 });
 }
 
@@ -41,11 +39,9 @@ async fn an_anthropic_model_is_asked_in_its_own_way() {
     world.cloud.script_json(200, json!({ "content": [], "usage": { "input_tokens": 7, "output_tokens": 3 } }));
     let reply = world.gateway.call_model(Some(&bearer), ModelProvider::Anthropic, &ask(10)).await.unwrap();
     bytes_of(reply).await;
-    let seen = world.cloud.seen.lock().unwrap();
-    let (path, headers, _) = &seen.model_calls[0];
+    let (path, headers, _) = world.cloud.model_call(0);
     assert_eq!((path.as_str(), headers["x-api-key"].to_str().unwrap()), ("/model/v1/messages", MODEL_KEY));
     assert!(headers.contains_key("anthropic-version") && !headers.contains_key("authorization"));
-    drop(seen);
     assert_eq!(world.usage().await.input_tokens, 7);
 }
 
