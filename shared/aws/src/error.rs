@@ -64,16 +64,34 @@ fn classify(code: Option<&str>, message: Option<&str>) -> AwsError {
         Some("ConditionalCheckFailedException" | "TransactionCanceledException" | "TransactionConflictException") => AwsError::Conflict,
         Some("NoSuchKey" | "NotFound" | "404") => AwsError::NotFound,
         Some(
-            "ThrottlingException" | "Throttling" | "ProvisionedThroughputExceededException" | "RequestLimitExceeded"
-            | "TooManyRequestsException" | "RequestThrottled" | "SlowDown" | "TransactionInProgressException"
-            | "OverLimit" | "KmsThrottled",
+            "ThrottlingException"
+            | "Throttling"
+            | "ProvisionedThroughputExceededException"
+            | "RequestLimitExceeded"
+            | "TooManyRequestsException"
+            | "RequestThrottled"
+            | "SlowDown"
+            | "TransactionInProgressException"
+            | "OverLimit"
+            | "KmsThrottled",
         ) => AwsError::Throttled,
         Some("EntityTooLarge" | "InvalidMessageContentsTooLong" | "BatchRequestTooLong") => AwsError::TooLarge,
         Some("ValidationException") if message.contains("size has exceeded") => AwsError::TooLarge,
         Some(
-            code @ ("InternalServerError" | "InternalFailure" | "InternalError" | "InternalServiceError" | "ServiceUnavailable"
-            | "ServiceUnavailableException" | "ServerException" | "DependencyTimeoutException" | "KMSInternalException"
-            | "RequestTimeout" | "500" | "502" | "503" | "504"),
+            code @ ("InternalServerError"
+            | "InternalFailure"
+            | "InternalError"
+            | "InternalServiceError"
+            | "ServiceUnavailable"
+            | "ServiceUnavailableException"
+            | "ServerException"
+            | "DependencyTimeoutException"
+            | "KMSInternalException"
+            | "RequestTimeout"
+            | "500"
+            | "502"
+            | "503"
+            | "504"),
         ) => AwsError::Transient(text(code)),
         Some(code) => AwsError::Permanent(text(code)),
         None if message.is_empty() => AwsError::Transient("the service failed without saying why".into()),

@@ -47,7 +47,10 @@ fn context(trust: Trust) -> Option<TlsContext> {
 
 fn amazon_roots() -> TrustStore {
     const END: &str = "-----END CERTIFICATE-----\n";
-    AMAZON_ROOTS.split_inclusive(END).filter(|pem| pem.contains("BEGIN CERTIFICATE")).fold(TrustStore::empty(), TrustStore::with_pem_certificate)
+    AMAZON_ROOTS
+        .split_inclusive(END)
+        .filter(|pem| pem.contains("BEGIN CERTIFICATE"))
+        .fold(TrustStore::empty(), TrustStore::with_pem_certificate)
 }
 
 #[cfg(test)]

@@ -99,7 +99,12 @@ impl CoreTable {
 
     /// Changes only the status, as of `updated_at`. True if it was changed; false where the connection is unknown, deleted,
     /// or a newer word about it is saved. Two calls.
-    pub async fn set_connection_status(&self, connection: &ConnectionId, status: ConnectionStatus, updated_at: Timestamp) -> Result<bool, AwsError> {
+    pub async fn set_connection_status(
+        &self,
+        connection: &ConnectionId,
+        status: ConnectionStatus,
+        updated_at: Timestamp,
+    ) -> Result<bool, AwsError> {
         match self.load_connection(connection).await? {
             Some(known) if known.updated_at <= updated_at => self.save_connection(&Connection { status, updated_at, ..known }).await,
             _ => Ok(false),
@@ -107,7 +112,12 @@ impl CoreTable {
     }
 
     /// Notes repositories of a connection. One call per 100.
-    pub async fn put_repositories(&self, workspace: &WorkspaceId, connection: &ConnectionId, repositories: &[Repository]) -> Result<(), AwsError> {
+    pub async fn put_repositories(
+        &self,
+        workspace: &WorkspaceId,
+        connection: &ConnectionId,
+        repositories: &[Repository],
+    ) -> Result<(), AwsError> {
         let mut writes = Vec::with_capacity(repositories.len());
         for repository in unique(repositories) {
             let key = keys::repository(connection, repository.id);

@@ -142,7 +142,13 @@ impl DeliveriesTable {
     }
 
     /// What was decided about a delivery, by workflow. One call.
-    pub async fn load_decisions(&self, provider: &str, endpoint: &str, delivery: &DeliveryId, now: Timestamp) -> Result<Vec<Decision>, AwsError> {
+    pub async fn load_decisions(
+        &self,
+        provider: &str,
+        endpoint: &str,
+        delivery: &DeliveryId,
+        now: Timestamp,
+    ) -> Result<Vec<Decision>, AwsError> {
         let request = self.0.client.query().table_name(&self.0.name).key_condition_expression("pk = :pk AND begins_with(sk, :decisions)");
         let output = request
             .expression_attribute_values(":pk", s(keys::delivery_pk(provider, endpoint, delivery)))
@@ -154,7 +160,13 @@ impl DeliveriesTable {
 
     /// The deliveries of a repository (`owner/name`) on the day (UTC) of `day`, newest first, at most `limit`: each as its
     /// endpoint and id. One call.
-    pub async fn list_of_repository(&self, provider: &str, repository: &str, day: Timestamp, limit: u32) -> Result<Vec<(String, DeliveryId)>, AwsError> {
+    pub async fn list_of_repository(
+        &self,
+        provider: &str,
+        repository: &str,
+        day: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<(String, DeliveryId)>, AwsError> {
         let request = self.0.client.query().table_name(&self.0.name).index_name("by_repository");
         let output = request
             .key_condition_expression("repository_day = :day")
@@ -194,7 +206,13 @@ impl DeliveriesTable {
     }
 
     /// What the delivery carried, while it is kept (R43). One call.
-    pub async fn load_payload(&self, provider: &str, endpoint: &str, delivery: &DeliveryId, now: Timestamp) -> Result<Option<Body>, AwsError> {
+    pub async fn load_payload(
+        &self,
+        provider: &str,
+        endpoint: &str,
+        delivery: &DeliveryId,
+        now: Timestamp,
+    ) -> Result<Option<Body>, AwsError> {
         let item = self.0.get(&keys::payload(provider, endpoint, delivery)).await?.filter(|item| !expired(item, now));
         item.map(|item| match item.get("body") {
             Some(AttributeValue::B(bytes)) => Ok(to_inline(bytes.as_ref())),

@@ -166,8 +166,9 @@ mod tests {
 
     #[test]
     fn time_text_sorts_as_time_does() {
-        let times: Vec<Timestamp> =
-            [0, 1, 999_999_999, 1_000_000_000, 1_500_000_000, 1_700_000_000_123_000_000].map(|ns| Timestamp::from_nanosecond(ns).unwrap()).to_vec();
+        let times: Vec<Timestamp> = [0, 1, 999_999_999, 1_000_000_000, 1_500_000_000, 1_700_000_000_123_000_000]
+            .map(|ns| Timestamp::from_nanosecond(ns).unwrap())
+            .to_vec();
         let texts: Vec<String> = times.iter().map(|at| nanos(*at)).collect();
         assert!(texts.is_sorted() && texts.iter().all(|text| text.len() == texts[0].len()), "{texts:?}");
     }

@@ -22,7 +22,14 @@ impl ThreadsTable {
     }
 
     /// Notes that the thread has this run, created at `at`. Noting it again changes nothing. One call.
-    pub async fn remember_run(&self, workspace: &WorkspaceId, repository: u64, number: u64, run: &RunId, at: Timestamp) -> Result<(), AwsError> {
+    pub async fn remember_run(
+        &self,
+        workspace: &WorkspaceId,
+        repository: u64,
+        number: u64,
+        run: &RunId,
+        at: Timestamp,
+    ) -> Result<(), AwsError> {
         let key = keys::thread_run(workspace, repository, number, run, at);
         let request = self.0.client.put_item().table_name(&self.0.name).item("pk", s(key.pk)).item("sk", s(key.sk));
         request.item("ttl", ttl_days(at, RUN_DAYS)).send().await?;

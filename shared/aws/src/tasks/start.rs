@@ -86,7 +86,8 @@ fn overrides(request: &TaskRequest) -> TaskOverride {
 fn too_long(request: &TaskRequest) -> Option<String> {
     // As JSON: {"name":"…","value":"…"}, and the wrapping.
     let overrides: usize = 100 + request.environment.iter().map(|(name, value)| name.len() + value.len() + 24).sum::<usize>();
-    let check = |what: &str, length: usize, most: usize| (length > most).then(|| format!("{what} is {length} characters long, {most} are allowed"));
+    let check =
+        |what: &str, length: usize, most: usize| (length > most).then(|| format!("{what} is {length} characters long, {most} are allowed"));
     check("the override", overrides, MAX_OVERRIDE_CHARS)
         .or_else(|| check("the client token", request.client_token.len(), MAX_TOKEN_CHARS))
         .or_else(|| check("startedBy", request.started_by.len(), MAX_STARTED_BY_CHARS))

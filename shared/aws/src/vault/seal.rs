@@ -136,7 +136,8 @@ mod tests {
         let parts = Parts::of(&sealed).unwrap();
         assert_eq!(parts.wrapped, b"wrapped");
         assert_eq!(**open_with(&KEY, &parts, &here.aad()).unwrap(), *b"secret");
-        let elsewhere = [place(&theirs, "token", 1), place(&ours, "other", 1), place(&ours, "token", 2), Place { provider: "gitlab", ..here }];
+        let elsewhere =
+            [place(&theirs, "token", 1), place(&ours, "other", 1), place(&ours, "token", 2), Place { provider: "gitlab", ..here }];
         for there in elsewhere {
             assert!(open_with(&KEY, &parts, &there.aad()).is_err(), "{there:?}");
         }

@@ -19,7 +19,13 @@ pub enum Reservation {
 impl RunsTable {
     /// Sets `amount_microusd` aside, if what is spent and set aside stays within `budget_microusd`. One call, or none when
     /// the amount alone is over the budget.
-    pub async fn reserve(&self, workspace: &WorkspaceId, run: &RunId, amount_microusd: u64, budget_microusd: u64) -> Result<Reservation, AwsError> {
+    pub async fn reserve(
+        &self,
+        workspace: &WorkspaceId,
+        run: &RunId,
+        amount_microusd: u64,
+        budget_microusd: u64,
+    ) -> Result<Reservation, AwsError> {
         // Conditions cannot add, so the row keeps the sum (`committed`) and the condition has the room that is left.
         let Some(room) = budget_microusd.checked_sub(amount_microusd) else { return Ok(Reservation::Exhausted) };
         let (key, nonce) = (keys::ledger(workspace, run), nonce());

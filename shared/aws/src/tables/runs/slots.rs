@@ -104,8 +104,10 @@ impl RunsTable {
         match &error {
             SdkError::ServiceError(context) => match context.err() {
                 TransactWriteItemsError::TransactionCanceledException(cancelled) => {
-                    let codes: Vec<&str> = cancelled.cancellation_reasons().iter().map(|reason| reason.code().unwrap_or_default()).collect();
-                    if codes.iter().any(|code| matches!(*code, "TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded")) {
+                    let codes: Vec<&str> =
+                        cancelled.cancellation_reasons().iter().map(|reason| reason.code().unwrap_or_default()).collect();
+                    if codes.iter().any(|code| matches!(*code, "TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded"))
+                    {
                         return Ok(Try::Collided);
                     }
                     let full = codes.iter().position(|code| *code == "ConditionalCheckFailed");
