@@ -144,7 +144,7 @@ impl Matcher {
 
     async fn body_of(&self, delivery: &Delivery) -> anyhow::Result<Vec<u8>> {
         let packed = match &delivery.body {
-            Body::Inline(text) => return Ok(from_inline(text)?),
+            Body::Inline(text) => from_inline(text)?,
             Body::Stored(key) => self.blobs.get(key).await?.ok_or_else(|| anyhow::anyhow!("the delivery's body {key} is gone"))?,
         };
         Ok(decompress(&packed)?)
