@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+#[expect(clippy::disallowed_methods, reason = "the environment that it was given is what a test asks for")]
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     let environment: BTreeMap<String, String> = std::env::vars().collect();

@@ -72,11 +72,8 @@ async fn show(stack: &Stack, scripted: bool, progress: Progress) -> anyhow::Resu
     // The repository's own events are not what the timeline is about.
     stack.settled(Duration::from_secs(60)).await?;
     let timeline = Timeline::start(progress);
+    let lines = stack.logs().subscribe();
     let (change, question) = (open(github, &repository, &timeline, CHANGE)?, open(github, &repository, &timeline, QUESTION)?);
-    let followers = [
-        tokio::spawn(Arc::clone(&timeline).follow_logs(stack.logs().subscribe())),
-        tokio::spawn(Arc::clone(&timeline).follow_github(Arc::clone(github), repository.clone(), vec![change, question])),
-    ];
     let waiting = async {
         let (changed, answered) = tokio::try_join!(conclusion(github, &repository, change), conclusion(github, &repository, question))?;
         let pull = pull_request(github, &repository, &changed).await?;
@@ -84,12 +81,13 @@ async fn show(stack: &Stack, scripted: bool, progress: Progress) -> anyhow::Resu
         stack.settled(Duration::from_secs(30)).await?;
         anyhow::Ok((pull, answered))
     };
-    let waited = waiting.await;
-    for follower in followers {
-        follower.abort();
-        _ = follower.await;
-    }
-    let (pull, answer) = waited?;
+    // They follow for ever, in this very future: what is dropped with it holds nothing of the stack any longer.
+    let threads = [change, question];
+    let (pull, answer) = tokio::select! {
+        waited = waiting => waited?,
+        () = Arc::clone(&timeline).follow_logs(lines) => bail!("the functions' logs ended"),
+        () = Arc::clone(&timeline).follow_github(github, &repository, &threads) => bail!("the local GitHub ended"),
+    };
     let seen = Seen { github, repository: &repository, change, pull: &pull, answer: &answer, scripted };
     tell(&seen, progress);
     summary(stack, &seen, &timeline.entries())

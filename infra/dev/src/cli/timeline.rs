@@ -49,7 +49,7 @@ impl Timeline {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner).push(Entry { at_ms, function: function.to_owned(), what });
     }
 
-    /// Follows the logs until the task is aborted.
+    /// Follows the logs as long as it is polled.
     pub(super) async fn follow_logs(self: Arc<Self>, mut lines: broadcast::Receiver<Arc<LogLine>>) {
         loop {
             match lines.recv().await {
@@ -64,14 +64,14 @@ impl Timeline {
         }
     }
 
-    /// Follows the comments of these threads and the pull requests until the task is aborted.
-    pub(super) async fn follow_github(self: Arc<Self>, github: Arc<LocalGithub>, repository: String, threads: Vec<u64>) {
+    /// Follows the comments of these threads and the pull requests as long as it is polled.
+    pub(super) async fn follow_github(self: Arc<Self>, github: &LocalGithub, repository: &str, threads: &[u64]) {
         let mut seen: BTreeMap<u64, usize> = BTreeMap::new();
         let mut pulls = 0;
         let mut changes = github.changes();
         loop {
-            for number in &threads {
-                for comment in github.comment_history(&repository, *number) {
+            for number in threads {
+                for comment in github.comment_history(repository, *number) {
                     let known = seen.entry(comment.id).or_default();
                     for (_, body) in comment.bodies.iter().skip(*known) {
                         let verb = if *known == 0 { "comments" } else { "edits its comment" };
@@ -80,7 +80,7 @@ impl Timeline {
                     }
                 }
             }
-            for pull in github.pulls(&repository).iter().skip(pulls) {
+            for pull in github.pulls(repository).iter().skip(pulls) {
                 self.add("github", format!("#{} {} opens a pull request: {}", pull.number, pull.author, pull.title));
                 pulls += 1;
             }
@@ -98,7 +98,9 @@ fn tell(line: &LogLine) -> Option<String> {
     let level = json.get("level").and_then(Value::as_str)?;
     let fields = json.get("fields").unwrap_or(json);
     let message = fields.get("message").and_then(Value::as_str).filter(|message| !message.is_empty())?;
-    let ignored = fields.get("acted").and_then(Value::as_bool) == Some(false);
+    // The App's own comments and pull request come back as events that nothing starts on; an issue should start something.
+    let own_echo = fields.get("event").and_then(Value::as_str) != Some("issues");
+    let ignored = own_echo && fields.get("acted").and_then(Value::as_bool) == Some(false);
     if !matches!(level, "INFO" | "WARN" | "ERROR") || REPEATED.contains(&message) || ignored {
         return None;
     }
@@ -139,7 +141,10 @@ mod tests {
         assert_eq!(check(line).as_deref(), Some("WARN: slow"));
         assert_eq!(check(json!({ "level": "DEBUG", "fields": { "message": "x" } })), None);
         assert_eq!(check(json!({ "_aws": {}, "webhook.received": 1 })), None);
-        assert_eq!(check(json!({ "level": "INFO", "fields": { "message": "event decided", "acted": false } })), None);
+        assert_eq!(check(json!({ "level": "INFO", "fields": { "message": "event decided", "event": "push", "acted": false } })), None);
+        let line =
+            json!({ "level": "INFO", "fields": { "message": "event decided", "event": "issues", "acted": false, "why": "no permission" } });
+        assert_eq!(check(line).as_deref(), Some("event decided · event issues · why no permission"));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! `cargo run` builds only `patchbay` itself: without this step the stack would run stale functions, or none.
 
+use super::environment;
 use anyhow::{Context as _, bail};
 use std::collections::VecDeque;
 use std::path::Path;
@@ -23,10 +24,7 @@ pub async fn build_functions(project: &Path, bin_dir: &Path, packages: &[String]
     for package in packages {
         command.args(["--package", package]);
     }
-    // Cargo tells its children about the package it runs: a nested cargo must not take that for its own.
-    for (name, _) in std::env::vars_os()
-        .filter(|(name, _)| name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name == "CARGO_MANIFEST_DIR"))
-    {
+    for name in environment::of_the_running_package() {
         command.env_remove(name);
     }
     let mut child = command

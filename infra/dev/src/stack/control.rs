@@ -28,7 +28,7 @@ pub(super) fn router(control: Arc<Control>) -> Router {
 
 async fn status(State(control): State<Arc<Control>>) -> Json<Value> {
     let functions: Map<_, _> =
-        control.pools.iter().map(|pool| (pool.name().to_owned(), json!({ "processes": pool.processes() }))).collect();
+        control.pools.iter().map(|pool| (pool.package().to_owned(), json!({ "processes": pool.processes() }))).collect();
     let queues: Map<_, _> = control
         .queues
         .iter()
@@ -48,7 +48,7 @@ async fn status(State(control): State<Arc<Control>>) -> Json<Value> {
 
 /// Invokes a function as its schedule would, and says what became of it.
 async fn tick(State(control): State<Arc<Control>>, Path(function): Path<String>) -> (StatusCode, Json<Value>) {
-    let Some(pool) = control.pools.iter().find(|pool| pool.name() == function) else {
+    let Some(pool) = control.pools.iter().find(|pool| pool.package() == function) else {
         return (StatusCode::NOT_FOUND, Json(json!({ "message": format!("there is no function {function}") })));
     };
     match pool.invoke(scheduled_event("on-request").to_string().into()).await {

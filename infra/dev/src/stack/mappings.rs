@@ -70,7 +70,7 @@ impl Poller {
             Outcome::Payload(payload) => succeeded(batch, &payload, self.mapping.partial_failures),
             Outcome::Failed(_) => Vec::new(),
             Outcome::Stream(_) => {
-                self.complain(&format!("{} streamed an answer to a queue's batch", self.pool.name()));
+                self.complain(&format!("{} streamed an answer to a queue's batch", self.pool.package()));
                 Vec::new()
             }
         };

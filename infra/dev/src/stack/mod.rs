@@ -6,6 +6,7 @@
 pub mod build;
 pub mod config;
 mod control;
+mod environment;
 pub mod forge;
 pub mod http;
 pub mod lambda;
@@ -96,7 +97,7 @@ impl Stack {
 
     /// The processes of the function of this package.
     pub fn pool(&self, package: &str) -> Option<&Arc<Pool>> {
-        self.pools.iter().find(|pool| pool.name() == package)
+        self.pools.iter().find(|pool| pool.package() == package)
     }
 
     /// Ticks a function's schedule now.
@@ -155,7 +156,7 @@ impl Stack {
             busy.push("a webhook".to_owned());
         }
         for pool in self.pools.iter().filter(|pool| pool.busy() > 0) {
-            busy.push(pool.name().to_owned());
+            busy.push(pool.package().to_owned());
         }
         let dead: Vec<_> = self.model.queues.iter().filter_map(|queue| Some(&queue.redrive.as_ref()?.dead_letter_queue)).collect();
         for queue in self.model.queues.iter().filter(|queue| !dead.contains(&&queue.name)) {

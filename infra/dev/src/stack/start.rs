@@ -135,12 +135,13 @@ fn aws_folder(data_dir: &Path) -> anyhow::Result<PathBuf> {
 }
 
 fn serve(listeners: Listeners, model: &Model, pools: &[Arc<Pool>], control: Arc<Control>) -> Vec<JoinHandle<()>> {
-    let of = |package: &str| pools.iter().find(|pool| pool.name() == package).cloned();
-    let routes = model
-        .functions
-        .iter()
-        .flat_map(|function| function.routes.iter().filter_map(move |route| Some((route.clone(), function.package.as_str()))));
-    let routes = routes.filter_map(|(route, package)| Some((route, of(package)?))).collect();
+    let of = |package: &str| pools.iter().find(|pool| pool.package() == package).cloned();
+    let mut routes = Vec::new();
+    for function in &model.functions {
+        for (route, pool) in function.routes.iter().filter_map(|route| Some((route, of(&function.package)?))) {
+            routes.push((route.clone(), pool));
+        }
+    }
     let faces = model.functions.iter().filter_map(|function| {
         let streaming = function.url?.streaming;
         Some((function.id.clone(), FunctionFace { pool: of(&function.package)?, streaming }))

@@ -66,6 +66,10 @@ fn convert_tagged(line: usize, tag: &saphyr::Tag, inner: &MarkedYaml<'_>) -> Res
         return convert(inner);
     }
     let mut argument = convert(inner)?;
+    // What is inside of a tag has no place of its own.
+    if argument.line == 0 {
+        argument.line = line;
+    }
     // `!GetAtt A.Arn` and `!GetAtt [A, Arn]` are the same call.
     if tag.suffix == "GetAtt"
         && let Value::Text(text) = &argument.value

@@ -102,7 +102,7 @@ fn a_function_gets_its_resolved_environment() {
         ("QUEUE_URL", "http://127.0.0.1:9/000000000000/local-Events"),
         ("QUEUE_ARN", "arn:aws:sqs:us-east-1:000000000000:local-Events"),
         ("TABLE", "local-Runs"),
-        ("SECRET", "arn:aws:secretsmanager:us-east-1:000000000000:secret:local-Hook"),
+        ("SECRET", "arn:aws:secretsmanager:us-east-1:000000000000:secret:local-Hook-local1"),
         ("GATEWAY", "http://127.0.0.1:8/"),
         ("TEXT", "0.5-arn:aws:dynamodb:us-east-1:000000000000:table/local-Runs-${Literal}"),
         ("SUBNETS", "local-Made"),

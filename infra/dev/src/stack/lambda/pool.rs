@@ -65,7 +65,7 @@ impl Pool {
     }
 
     /// The function's package.
-    pub fn name(&self) -> &str {
+    pub fn package(&self) -> &str {
         &self.launch.function.package
     }
 
@@ -182,7 +182,7 @@ impl Pool {
         let started = Process::start(&self.launch).await;
         started
             .map(Arc::new)
-            .map_err(|error| Failure::new("Runtime.InvalidEntrypoint", format!("{} cannot be started: {error}", self.name())))
+            .map_err(|error| Failure::new("Runtime.InvalidEntrypoint", format!("{} cannot be started: {error}", self.package())))
     }
 
     /// Waits until the process has taken the event and replied, within the function's timeout.
@@ -212,7 +212,8 @@ impl Pool {
 
     fn hung(&self, process: &Process, what: &str, after: Duration) -> Failure {
         process.kill();
-        let failure = Failure::new("Sandbox.Timedout", format!("{} {what} after {:.1} s and was killed", self.name(), after.as_secs_f64()));
+        let failure =
+            Failure::new("Sandbox.Timedout", format!("{} {what} after {:.1} s and was killed", self.package(), after.as_secs_f64()));
         self.report(&failure, &process.last_lines());
         failure
     }
@@ -222,7 +223,7 @@ impl Pool {
         if obituary.at_start {
             self.failed_starts.fetch_add(1, Ordering::AcqRel);
         }
-        let failure = Failure::new("Runtime.ExitError", format!("{} {} {when}", self.name(), obituary.how));
+        let failure = Failure::new("Runtime.ExitError", format!("{} {} {when}", self.package(), obituary.how));
         self.report(&failure, &obituary.last_lines);
         failure
     }
@@ -231,7 +232,7 @@ impl Pool {
         let line = json!({
             "level": "ERROR", "message": failure.message, "platform": failure.kind, "last_lines": last_lines.join("\n"),
         });
-        self.launch.logs.write(self.name(), &line.to_string());
+        self.launch.logs.write(self.package(), &line.to_string());
     }
 
     fn give_back(&self, process: Arc<Process>, reusable: bool) {

@@ -4,6 +4,7 @@
 
 use super::runtime_api::{Invocation, Seat, router};
 use crate::aws::{ACCESS_KEY_PREFIX, ACCOUNT, REGION};
+use crate::stack::environment::inherited;
 use crate::stack::logs::LogBook;
 use crate::template::model::Function;
 use nix::sys::signal::{Signal, kill};
@@ -39,10 +40,7 @@ impl Launch {
 
     fn environment(&self, runtime_api: &str) -> BTreeMap<String, String> {
         let mut environment = self.function.environment.clone();
-        // Basics that a process needs to run at all; everything else of the parent stays outside.
-        for (name, value) in std::env::vars().filter(|(name, _)| ["PATH", "LANG", "TZ", "LD_LIBRARY_PATH"].contains(&name.as_str())) {
-            environment.insert(name, value);
-        }
+        environment.extend(inherited());
         let function = &self.function;
         let task_root = self.binary.parent().unwrap_or(&self.binary).display().to_string();
         for (name, value) in [
