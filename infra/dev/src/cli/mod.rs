@@ -55,18 +55,21 @@ enum Command {
     Doctor(doctor::Arguments),
 }
 
-/// Runs the command line.
-///
-/// # Errors
-/// What went wrong, in words for a person.
-pub async fn run() -> anyhow::Result<ExitCode> {
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(tracing::Level::WARN).compact().init();
-    match Cli::parse().command {
+/// Runs the command line, and says what went wrong.
+pub async fn run() -> ExitCode {
+    // Conditional writes that fail are every day's business; dynoxide warns of each.
+    let filter = tracing_subscriber::EnvFilter::new("warn,dynoxide=error");
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter).compact().init();
+    let done = match Cli::parse().command {
         Command::Demo(arguments) => demo::run(arguments).await,
         Command::Up(arguments) => up::run(arguments).await,
         Command::Send(arguments) => send::run(arguments).await,
         Command::Doctor(arguments) => doctor::run(arguments).await,
-    }
+    };
+    done.unwrap_or_else(|error| {
+        output::print_error(&error);
+        ExitCode::FAILURE
+    })
 }
 
 /// Where `up` keeps its data unless told otherwise.

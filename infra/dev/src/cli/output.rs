@@ -69,6 +69,11 @@ impl Drop for Step {
     }
 }
 
+/// Why a command failed, on stderr, without a backtrace: it is for a person.
+pub(super) fn print_error(error: &anyhow::Error) {
+    eprintln!("patchbay: {error:#}");
+}
+
 /// The result of a command, on stdout.
 pub(super) fn print_result(text: &str) {
     println!("{text}");

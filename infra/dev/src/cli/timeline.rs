@@ -22,7 +22,7 @@ pub(super) struct Entry {
 /// Fields that mean something to a person; the rest is for searching logs.
 const TELLING: [&str; 12] = ["event", "action", "why", "mode", "from", "to", "effect", "came", "stage", "outcome", "end", "agent"];
 /// Messages that repeat what another line says.
-const REPEATED: [&str; 4] = ["installation adopted", "told to stop", "working copy ready", "run changed"];
+const REPEATED: [&str; 6] = ["installation adopted", "told to stop", "working copy ready", "run changed", "message comes later", "push"];
 
 /// Shows what happens and remembers it.
 pub(super) struct Timeline {
@@ -45,7 +45,7 @@ impl Timeline {
     /// Takes one thing that happened.
     pub(super) fn add(&self, function: &str, what: String) {
         let at_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.progress.say(&format!("{:>8.2} s  {function:<17} {what}", self.started.elapsed().as_secs_f64()));
+        self.progress.say(&format!("{:>8.2} s  {function:<21} {what}", self.started.elapsed().as_secs_f64()));
         self.entries.lock().unwrap_or_else(PoisonError::into_inner).push(Entry { at_ms, function: function.to_owned(), what });
     }
 
@@ -98,10 +98,7 @@ fn tell(line: &LogLine) -> Option<String> {
     let level = json.get("level").and_then(Value::as_str)?;
     let fields = json.get("fields").unwrap_or(json);
     let message = fields.get("message").and_then(Value::as_str).filter(|message| !message.is_empty())?;
-    // The App's own comments and pull request come back as events that nothing starts on; an issue should start something.
-    let own_echo = fields.get("event").and_then(Value::as_str) != Some("issues");
-    let ignored = own_echo && fields.get("acted").and_then(Value::as_bool) == Some(false);
-    if !matches!(level, "INFO" | "WARN" | "ERROR") || REPEATED.contains(&message) || ignored {
+    if !matches!(level, "INFO" | "WARN" | "ERROR") || REPEATED.contains(&message) || (level == "INFO" && is_echo(line, fields, message)) {
         return None;
     }
     let mut what = if level == "INFO" { message.to_owned() } else { format!("{level}: {message}") };
@@ -117,6 +114,15 @@ fn tell(line: &LogLine) -> Option<String> {
         what.push_str(&format!(" · last line: {last}"));
     }
     Some(what)
+}
+
+/// What the timeline shows elsewhere: the App's own comments and pull request come back as events, an edited comment is
+/// the local GitHub's line, and a model call is the gateway's.
+fn is_echo(line: &LogLine, fields: &Value, message: &str) -> bool {
+    let field = |name: &str| fields.get(name).and_then(Value::as_str);
+    field("event").is_some_and(|event| event != "issues")
+        || field("effect") == Some("update_status")
+        || (message == "model call" && line.source.starts_with("agent-task/"))
 }
 
 /// The first line that a person sees: hidden markers are not.

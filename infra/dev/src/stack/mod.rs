@@ -128,8 +128,9 @@ impl Stack {
         drop(scripted);
     }
 
-    /// Waits until everything that was begun has ended: no webhook under way, no message in any queue that is not dead,
-    /// no function at work, no task.
+    /// Waits until nothing is at work: no webhook under way, no message that could be received now, no function busy, no
+    /// task. A message that waits for its time (delayed, or put back for later by a function) does not count: that time
+    /// may be minutes away.
     ///
     /// # Errors
     /// What is still under way after `patience`.
@@ -161,7 +162,7 @@ impl Stack {
         let dead: Vec<_> = self.model.queues.iter().filter_map(|queue| Some(&queue.redrive.as_ref()?.dead_letter_queue)).collect();
         for queue in self.model.queues.iter().filter(|queue| !dead.contains(&&queue.name)) {
             let depth = self.aws.queue(&queue.name).and_then(|queue| queue.depth().ok());
-            if depth.is_some_and(|depth| depth.visible + depth.in_flight + depth.delayed > 0) {
+            if depth.is_some_and(|depth| depth.visible > 0) {
                 busy.push(queue.name.clone());
             }
         }
