@@ -1,4 +1,10 @@
 //! Journeys through the real binaries, and checks of the repository itself.
 
 mod architecture;
+mod endings;
+mod intake;
+mod issue_to_pr;
+mod question;
+mod secrets;
 mod template;
+mod world;

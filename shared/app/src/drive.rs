@@ -34,7 +34,7 @@ impl Driver {
         };
         patchbay_aws::telemetry::correlate(run.request.delivery.as_str());
         let (mut run, mut next) = match self.begin(run, &lease, None).await? {
-            Begun::Leased(until) => return Ok(Handled::Later(until)),
+            Begun::Leased => return Ok(busy(id)),
             Begun::Nothing(run) => (run, None),
             Begun::Effect(run, pending) => (run, Some(pending)),
         };
@@ -45,7 +45,7 @@ impl Driver {
             };
             tracing::info!(run = %run.id, effect = pending.effect.name(), tries = pending.tries, came = input.name(), "effect performed");
             match self.begin(run, &lease, Some(&input)).await? {
-                Begun::Leased(until) => return Ok(Handled::Later(until)),
+                Begun::Leased => return Ok(busy(id)),
                 Begun::Nothing(after) => run = after,
                 Begun::Effect(after, pending) => (run, next) = (after, Some(pending)),
             }
@@ -60,8 +60,8 @@ impl Driver {
             let now = Timestamp::now();
             // What came of an effect is noted even if the lease was lost meanwhile: it is a fact.
             let other = run.leased_to_other(&lease.holder, now);
-            if let (Some(until), None) = (other, came) {
-                return Ok(Begun::Leased(until));
+            if other.is_some() && came.is_none() {
+                return Ok(Begun::Leased);
             }
             let mut after = came.map_or_else(|| run.clone(), |input| apply(&run, input, now).next);
             if came.is_none() && waits_for_slot(&after) {
@@ -80,7 +80,7 @@ impl Driver {
                 }
                 return Ok(match (pending, other) {
                     (Some(pending), _) => Begun::Effect(saved, pending),
-                    (None, Some(until)) => Begun::Leased(until),
+                    (None, Some(_)) => Begun::Leased,
                     (None, None) => Begun::Nothing(saved),
                 });
             }
@@ -115,11 +115,18 @@ pub(crate) fn backoff(now: Timestamp, tries: u32) -> Timestamp {
 }
 
 enum Begun {
-    /// Somebody else performs effects until then.
-    Leased(Timestamp),
+    /// Somebody else performs effects.
+    Leased,
     Nothing(Run),
     /// To be performed now; its try is saved.
     Effect(Run, PendingEffect),
+}
+
+/// Nothing to wait for with this message (R13): whoever holds the lease sees every effect in the item before giving it
+/// back and wakes the other place; should they die, the run is due when the lease ends, and the reaper wakes it.
+fn busy(run: &RunId) -> Handled {
+    tracing::debug!(%run, "somebody else performs this run's effects");
+    Handled::Done
 }
 
 fn waits_for_slot(run: &Run) -> bool {

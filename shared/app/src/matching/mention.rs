@@ -188,6 +188,7 @@ impl Matcher {
             task: None,
             result_key: None,
             status_comment: None,
+            status_at: None,
             branch: None,
             usage: Usage::default(),
             budget_microusd: self.limits.budget_microusd,

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use patchbay_aws::lambda::Handled;
 use patchbay_aws::tasks::{ContainerStatus, TaskStatus, classify};
 use patchbay_domain::ids::{RunId, WorkspaceId};
-use patchbay_domain::run::Input;
+use patchbay_domain::run::{Input, State};
 use serde::Deserialize;
 
 /// What we read of EventBridge's event; everything else is left alone.
@@ -77,7 +77,9 @@ impl Results {
             return Ok(());
         }
         let end = classify(&detail.status());
-        tracing::info!(run = %id, attempt, ?end, "task ended without a result");
+        if matches!(run.state, State::Starting | State::Running { .. }) {
+            tracing::info!(run = %id, attempt, ?end, "task ended without a result");
+        }
         self.services.dispatch.tell(workspace, id, &Input::TaskEnded { end }).await?;
         Ok(())
     }

@@ -61,6 +61,7 @@ pub(crate) fn run(index: u32) -> Run {
         task: None,
         result_key: None,
         status_comment: None,
+        status_at: None,
         branch: None,
         usage: Usage::default(),
         budget_microusd: 2_000_000,

@@ -3,7 +3,7 @@
 
 use super::effect::{Effect, PendingEffect};
 use super::input::{CancelReason, Input, SlotScope, TaskEnd};
-use super::state::{Outcome, QueuedBecause, Run, State, Task};
+use super::state::{Outcome, QueuedBecause, Run, STATUS_EVERY_SECONDS, State, Task};
 use crate::task::{Failure, FailureCode, Usage};
 use jiff::{SignedDuration, Timestamp};
 
@@ -27,6 +27,7 @@ pub fn apply(run: &Run, input: &Input, now: Timestamp) -> Transition {
         Input::Done { effect } | Input::Abandoned { effect } => settle(&mut next, *effect, input),
         Input::StatusPosted { comment } => {
             next.status_comment = Some(*comment);
+            next.status_at = Some(now);
             finish(&mut next, Effect::UpdateStatus);
             true
         }
@@ -154,7 +155,9 @@ fn heartbeat(run: &mut Run, stage: Option<&String>, now: Timestamp) -> bool {
         && old.as_ref() != Some(new)
     {
         *old = Some(new.clone());
-        decide(run, Effect::UpdateStatus);
+        if run.status_at.is_none_or(|at| at + SignedDuration::from_secs(STATUS_EVERY_SECONDS) <= now) {
+            decide(run, Effect::UpdateStatus);
+        }
     }
     true
 }

@@ -37,6 +37,9 @@ pub struct Run {
     pub result_key: Option<String>,
     /// The one status comment.
     pub status_comment: Option<u64>,
+    /// When the status comment was last written.
+    #[serde(default)]
+    pub status_at: Option<Timestamp>,
     /// What the branch push left: set once, deterministic.
     pub branch: Option<PushedBranch>,
     pub usage: Usage,
@@ -206,5 +209,7 @@ impl Run {
 
 /// How long an effect may wait unsent before the reaper sends it again.
 pub const SWEEP_GRACE_SECONDS: i64 = 45;
+/// A task's new stage is shown only if the status comment has stood for so long: every edit counts against the forge's limits.
+pub const STATUS_EVERY_SECONDS: i64 = 15;
 /// After how long without a heartbeat a running task is looked up at ECS (heartbeats come every 60 s, R19).
 pub const HEARTBEAT_LOST_SECONDS: i64 = 180;

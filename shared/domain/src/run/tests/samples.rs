@@ -48,6 +48,7 @@ pub(super) fn accepted() -> Run {
         task: None,
         result_key: None,
         status_comment: None,
+        status_at: None,
         branch: None,
         usage: Usage::default(),
         budget_microusd: 2_000_000,
