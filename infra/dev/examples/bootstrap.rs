@@ -24,6 +24,15 @@ async fn main() {
         let event: Value = next.json().await.expect("JSON");
         let respond = |body: Value| client.post(format!("{base}/invocation/{id}/response")).body(body.to_string());
         let task = event["do"].as_str().or(event["body"].as_str()).unwrap_or_default().to_owned();
+        if let Some(records) = event["Records"].as_array() {
+            let failed: Vec<_> = records
+                .iter()
+                .filter(|record| record["body"] == "fail")
+                .map(|record| json!({ "itemIdentifier": record["messageId"] }))
+                .collect();
+            respond(json!({ "batchItemFailures": failed })).send().await.expect("taken");
+            continue;
+        }
         match task.as_str() {
             "hang" => {
                 println!("about to hang");

@@ -5,9 +5,10 @@
 use super::output::Progress;
 use super::project::Project;
 use anyhow::{Context as _, bail};
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Command;
 
@@ -41,15 +42,28 @@ pub(super) async fn ensure(project: &Project, progress: &Progress) -> anyhow::Re
     std::fs::create_dir_all(&parent)?;
     let lock_file = parent.join("aider.lock");
     let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&lock_file)?;
-    let step = progress.step("Waiting for another process that installs Aider");
-    let lock = tokio::task::spawn_blocking(move || lock.lock().map(|()| lock)).await??;
-    drop(step);
+    wait_for(&lock, progress).await?;
     if let Some(program) = installed(project) {
         return Ok(program);
     }
     install(&folder(project), progress).await?;
     drop(lock);
     installed(project).with_context(|| format!("Aider was installed, but {} has no bin/aider", folder(project).display()))
+}
+
+/// Waits for the lock without blocking a thread, so that Ctrl-C ends the wait too.
+async fn wait_for(lock: &File, progress: &Progress) -> anyhow::Result<()> {
+    let mut step = None;
+    loop {
+        match lock.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) => {
+                step.get_or_insert_with(|| progress.step("Waiting for another process that installs Aider"));
+                tokio::time::sleep(Duration::from_millis(250)).await;
+            }
+            Err(TryLockError::Error(error)) => return Err(error).context("the lock of Aider's installation does not work"),
+        }
+    }
 }
 
 async fn install(folder: &Path, progress: &Progress) -> anyhow::Result<()> {

@@ -105,8 +105,8 @@ async fn conclusion(github: &LocalGithub, repository: &str, number: u64) -> anyh
         github.comments(repository, number).into_iter().map(|comment| visible(&comment.body)).find(|text| is_conclusion(text))
     };
     let text = github.wait_for(&format!("the end of what #{number} asks for"), PATIENCE, ended).await?;
-    if text.starts_with('❌') {
-        bail!("the run of #{number} failed:\n{text}");
+    if text.starts_with(['❌', '⏹']) {
+        bail!("the run of #{number} did not succeed:\n{text}");
     }
     Ok(text)
 }

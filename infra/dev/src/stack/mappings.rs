@@ -143,6 +143,8 @@ fn succeeded<'a>(batch: &'a [ReceivedMessage], payload: &Bytes, partial_failures
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aws::{Aws, AwsConfig, NewMessage, QueueSpec, Redrive};
+    use crate::stack::lambda::tests::fixture;
 
     fn batch() -> Vec<ReceivedMessage> {
         let kind = MessageAttribute { data_type: "String".to_owned(), string_value: Some("x".to_owned()), binary_value: None };
@@ -172,6 +174,40 @@ mod tests {
         for nonsense in [r#"{"batchItemFailures":[{"itemIdentifier":""}]}"#, r#"{"batchItemFailures":[{"itemIdentifier":"m9"}]}"#, "oops"] {
             assert_eq!(check(nonsense, true), "", "{nonsense}");
         }
+    }
+
+    /// One of two messages fails every time: the other is done at once, and it ends in the dead-letter queue.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_batch_with_a_failing_message_loses_only_that_one_to_the_dead_letters() {
+        let folder = tempfile::tempdir().unwrap();
+        let work = QueueSpec {
+            visibility_timeout: Duration::from_secs(1),
+            redrive: Some(Redrive { dead_letter_queue: "dead".to_owned(), max_receive_count: 2 }),
+            ..QueueSpec::new("work")
+        };
+        let config = AwsConfig { data_dir: folder.path().to_owned(), queues: vec![work, QueueSpec::new("dead")], ..AwsConfig::default() };
+        let aws = Aws::start(config).await.unwrap();
+        let (queue, dead) = (aws.queue("work").unwrap(), aws.queue("dead").unwrap());
+        for body in ["ok", "fail"] {
+            queue.send(NewMessage { body: body.to_owned(), ..NewMessage::default() }).unwrap();
+        }
+        let function = fixture(Duration::from_secs(20), &[]);
+        let mapping = QueueMapping {
+            queue: "work".to_owned(),
+            batch_size: 10,
+            batch_window: Duration::ZERO,
+            partial_failures: true,
+            max_concurrency: Some(2),
+        };
+        let poller = Poller { mapping, pool: Arc::clone(&function.pool), queue: queue.clone(), logs: Arc::clone(&function.logs) };
+        let polling = tokio::spawn(poller.run());
+        let given_up = dead.receive(10, None, Duration::from_secs(20)).await.unwrap();
+        assert_eq!(given_up.iter().map(|message| message.body.as_str()).collect::<Vec<_>>(), ["fail"]);
+        let left = queue.depth().unwrap();
+        assert_eq!((left.visible, left.in_flight), (0, 0));
+        polling.abort();
+        function.pool.shutdown().await;
+        aws.shutdown().await;
     }
 
     #[test]

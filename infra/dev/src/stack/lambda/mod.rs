@@ -11,4 +11,4 @@ pub use pool::{Failure, Outcome, Pool};
 pub(crate) use process::Launch;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -14,9 +14,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-struct Fixture {
-    pool: Arc<Pool>,
-    logs: Arc<LogBook>,
+pub(in crate::stack) struct Fixture {
+    pub(in crate::stack) pool: Arc<Pool>,
+    pub(in crate::stack) logs: Arc<LogBook>,
     _folder: tempfile::TempDir,
 }
 
@@ -27,7 +27,7 @@ fn bootstrap() -> PathBuf {
     binary
 }
 
-fn fixture(timeout: Duration, environment: &[(&str, &str)]) -> Fixture {
+pub(in crate::stack) fn fixture(timeout: Duration, environment: &[(&str, &str)]) -> Fixture {
     let folder = tempfile::tempdir().unwrap();
     let logs = LogBook::open(folder.path().join("logs")).unwrap();
     let function = Function {
