@@ -52,7 +52,11 @@ async fn an_agent_that_crashes_is_said_in_the_thread() -> Result<()> {
     let world = World::start().await?;
     let number = world.issue("Crash", &script("change it", &["crash"]))?;
     let failed = world.comment_with(number, "❌").await?;
-    assert!(failed.body.contains("The agent ended without a result.") || failed.body.contains("The agent changed nothing."), "{}", failed.body);
+    assert!(
+        failed.body.contains("The agent ended without a result.") || failed.body.contains("The agent changed nothing."),
+        "{}",
+        failed.body
+    );
     assert!(failed.body.contains("**What to do:**"), "{}", failed.body);
     world.end().await;
     Ok(())

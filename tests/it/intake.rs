@@ -2,8 +2,8 @@
 
 use crate::world::{HELLO, World, project, script};
 use anyhow::{Context, Result};
-use patchbay::stack::STACK_NAME;
 use hmac::{Hmac, KeyInit, Mac};
+use patchbay::stack::STACK_NAME;
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -125,13 +125,20 @@ async fn nonsense_is_answered_and_breaks_nothing() -> Result<()> {
     let world = World::start().await?;
     let sender = Sender::of(&world)?;
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
-    for (name, body) in [("empty", ""), ("text", "hello"), ("array", "[1]"), ("cut", "{\"action\":"), ("deep", deep.as_str()), ("nul", "\0\0")] {
+    for (name, body) in
+        [("empty", ""), ("text", "hello"), ("array", "[1]"), ("cut", "{\"action\":"), ("deep", deep.as_str()), ("nul", "\0\0")]
+    {
         let answer = sender.post("issues", &format!("nonsense-{name}"), body.as_bytes().to_vec()).await?;
         assert_eq!(answer.status(), 400, "{name}");
     }
     let bytes = sender.post("issues", "nonsense-bytes", vec![0xff, 0xfe, 0x00, 0x80]).await?;
     assert_eq!(bytes.status(), 400);
-    for body in ["{}", r#"{"action":7,"issue":"x","installation":{"id":1}}"#, r#"{"installation":{"id":18446744073709551615}}"#, r#"{"action":"opened","issue":{"number":-1}}"#] {
+    for body in [
+        "{}",
+        r#"{"action":7,"issue":"x","installation":{"id":1}}"#,
+        r#"{"installation":{"id":18446744073709551615}}"#,
+        r#"{"action":"opened","issue":{"number":-1}}"#,
+    ] {
         let answer = sender.post("issues", &format!("odd-{}", body.len()), body.as_bytes().to_vec()).await?;
         assert!(matches!(answer.status().as_u16(), 202 | 400), "{body}: {}", answer.status());
     }

@@ -6,7 +6,13 @@ use anyhow::Result;
 #[tokio::test(flavor = "multi_thread")]
 async fn an_issue_becomes_a_pull_request() -> Result<()> {
     let world = World::start().await?;
-    let number = world.issue("Greet by name", &script("greet by name", &["write hello.py print(\"hello, name\")\\n", "write docs/new.md # New\\n", "delete README.md", "answer Done."]))?;
+    let number = world.issue(
+        "Greet by name",
+        &script(
+            "greet by name",
+            &["write hello.py print(\"hello, name\")\\n", "write docs/new.md # New\\n", "delete README.md", "answer Done."],
+        ),
+    )?;
     let pull = world.pull_request().await?;
 
     assert_eq!((pull.base.as_str(), pull.author.as_str(), pull.open), ("main", "patchbay[bot]", true));

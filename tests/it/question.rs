@@ -7,7 +7,10 @@ use patchbay_testing::github::Level;
 #[tokio::test(flavor = "multi_thread")]
 async fn a_question_becomes_an_answer() -> Result<()> {
     let world = World::start().await?;
-    let number = world.issue("How does it greet?", &script("ask how does it greet?", &["answer It prints **hello**, @octocat.", "write ignored.txt x\\n"]))?;
+    let number = world.issue(
+        "How does it greet?",
+        &script("ask how does it greet?", &["answer It prints **hello**, @octocat.", "write ignored.txt x\\n"]),
+    )?;
     let answer = world.comment_with(number, "It prints **hello**").await?;
     assert!(!answer.body.contains(" @octocat"), "a mention of the agent's notifies nobody: {}", answer.body);
     world.settle().await?;

@@ -2,7 +2,8 @@
 //! must be seen. Nothing here knows how Patchbay does it.
 
 use anyhow::{Context, Result};
-use patchbay::stack::{Schedules, Stack, StackConfig, build::build_functions, forge::ORGANISATION, forge::PERSON};
+use patchbay::stack::forge::{ORGANISATION, PERSON};
+use patchbay::stack::{Schedules, Stack, StackConfig};
 use patchbay_testing::github::{CommentView, LocalGithub, PullView};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -66,7 +67,10 @@ impl World {
 
     /// Waits for a pull request.
     pub(crate) async fn pull_request(&self) -> Result<PullView> {
-        self.github.wait_for("a pull request", PATIENCE, |github| github.pulls(HELLO).into_iter().next()).await.with_context(|| self.story(1))
+        self.github
+            .wait_for("a pull request", PATIENCE, |github| github.pulls(HELLO).into_iter().next())
+            .await
+            .with_context(|| self.story(1))
     }
 
     /// The App's comments in a thread.
@@ -144,10 +148,22 @@ fn bin_dir() -> PathBuf {
     exe.parent().and_then(Path::parent).map(Path::to_path_buf).unwrap_or_default()
 }
 
-/// `cargo test` does not build other packages' binaries: without this, journeys would run stale ones.
+/// `cargo test` does not build other packages' binaries: without this, journeys would run stale ones. The same features
+/// as in `cargo test --workspace`, so that nothing is compiled twice.
 async fn build_once() -> Result<()> {
     static BUILT: OnceCell<()> = OnceCell::const_new();
-    let packages = ["webhook-intake", "trigger-matcher", "run-launcher", "run-results", "run-reaper", "task-gateway", "agent-task", "patchbay"].map(str::to_owned);
-    BUILT.get_or_try_init(|| async { build_functions(&project(), &bin_dir(), &packages, |_| {}).await }).await?;
-    Ok(())
+    let build = || async {
+        let profile = if bin_dir().ends_with("release") { &["--release"][..] } else { &[] };
+        let mut command = tokio::process::Command::new(env!("CARGO"));
+        command.args(["build", "--workspace", "--bins", "--tests"]).args(profile).current_dir(project());
+        for (name, _) in
+            std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CARGO_PKG_") || name == "CARGO_MANIFEST_DIR")
+        {
+            command.env_remove(name);
+        }
+        let output = command.output().await?;
+        anyhow::ensure!(output.status.success(), "the functions do not build:\n{}", String::from_utf8_lossy(&output.stderr));
+        Ok(())
+    };
+    BUILT.get_or_try_init(build).await.map(drop)
 }
