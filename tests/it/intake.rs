@@ -70,7 +70,7 @@ async fn the_same_delivery_fifty_times_is_one_run() -> Result<()> {
     let number = world.issue("Later", "Nobody is asked yet.")?;
     let comment = world.comment(number, "Nobody is asked here either.")?;
     world.settle().await?;
-    let sample = world.github.deliveries().into_iter().filter(|d| d.event == "issue_comment").next_back().context("a delivery")?;
+    let sample = world.github.deliveries().into_iter().rfind(|d| d.event == "issue_comment").context("a delivery")?;
     let mut payload = world.github.delivery_payload(&sample.guid)?;
     payload["comment"]["body"] = Value::String(script("add it", &["write new.txt x\\n"]));
     payload["comment"]["id"] = json!(comment);
@@ -96,7 +96,7 @@ async fn a_payload_of_four_megabytes_is_taken_and_worked_on() -> Result<()> {
     let number = world.issue("Later", "Nobody is asked yet.")?;
     world.comment(number, "Nobody is asked here either.")?;
     world.settle().await?;
-    let sample = world.github.deliveries().into_iter().filter(|d| d.event == "issue_comment").next_back().context("a delivery")?;
+    let sample = world.github.deliveries().into_iter().rfind(|d| d.event == "issue_comment").context("a delivery")?;
     let mut payload = world.github.delivery_payload(&sample.guid)?;
     // Random text does not compress below a queue message's limit, so that the body goes through the bucket (R7).
     let noise: String = (0..120_000).map(|_| uuid::Uuid::new_v4().simple().to_string()).collect();

@@ -1,6 +1,7 @@
 //! Journeys through the real binaries, and checks of the repository itself.
 
 mod architecture;
+mod command_line;
 mod endings;
 mod intake;
 mod issue_to_pr;

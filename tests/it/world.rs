@@ -2,6 +2,7 @@
 //! must be seen. Nothing here knows how Patchbay does it.
 
 use anyhow::{Context, Result};
+use patchbay::stack::build::{Build, build_functions};
 use patchbay::stack::forge::{ORGANISATION, PERSON};
 use patchbay::stack::{Schedules, Stack, StackConfig};
 use patchbay_testing::github::{CommentView, LocalGithub, PullView};
@@ -143,27 +144,13 @@ pub(crate) fn project() -> PathBuf {
 }
 
 /// Where this test's profile puts binaries: two folders above the test's own.
-fn bin_dir() -> PathBuf {
+pub(crate) fn bin_dir() -> PathBuf {
     let exe = std::env::current_exe().unwrap_or_default();
     exe.parent().and_then(Path::parent).map(Path::to_path_buf).unwrap_or_default()
 }
 
-/// `cargo test` does not build other packages' binaries: without this, journeys would run stale ones. The same features
-/// as in `cargo test --workspace`, so that nothing is compiled twice.
-async fn build_once() -> Result<()> {
+/// `cargo test` does not build other packages' binaries: without this, journeys would run stale ones.
+pub(crate) async fn build_once() -> Result<()> {
     static BUILT: OnceCell<()> = OnceCell::const_new();
-    let build = || async {
-        let profile = if bin_dir().ends_with("release") { &["--release"][..] } else { &[] };
-        let mut command = tokio::process::Command::new(env!("CARGO"));
-        command.args(["build", "--workspace", "--bins", "--tests"]).args(profile).current_dir(project());
-        for (name, _) in
-            std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CARGO_PKG_") || name == "CARGO_MANIFEST_DIR")
-        {
-            command.env_remove(name);
-        }
-        let output = command.output().await?;
-        anyhow::ensure!(output.status.success(), "the functions do not build:\n{}", String::from_utf8_lossy(&output.stderr));
-        Ok(())
-    };
-    BUILT.get_or_try_init(build).await.map(drop)
+    BUILT.get_or_try_init(|| async { build_functions(&project(), &bin_dir(), Build::EverythingTested, |_| {}).await }).await.map(drop)
 }

@@ -2,7 +2,7 @@
 
 use super::output::Progress;
 use super::{Project, aider};
-use crate::stack::build::build_functions;
+use crate::stack::build::{Build, build_functions};
 use crate::stack::{ModelConfig, RealForge, StackConfig};
 use anyhow::{Context as _, bail};
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ pub(super) async fn prepare(project: &Project, data_dir: PathBuf, build: bool, p
     if build {
         let packages = project.function_packages()?;
         let step = progress.step(&format!("Building {} functions", packages.len()));
-        build_functions(project.root(), &bin_dir, &packages, |line| step.detail(line)).await?;
+        build_functions(project.root(), &bin_dir, Build::Functions(&packages), |line| step.detail(line)).await?;
     }
     let mut config = StackConfig::new(project.template(), data_dir, bin_dir);
     config.model = model_from_env()?;

@@ -10,20 +10,31 @@ use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Command;
 
-/// Builds the binaries of these packages into `bin_dir`; `progress` is told every line that cargo writes.
+/// What is built.
+#[derive(Clone, Copy, Debug)]
+pub enum Build<'a> {
+    /// The binaries of these packages.
+    Functions(&'a [String]),
+    /// All binaries, with the features that `cargo test --workspace` gives them, so that it and this compile nothing twice.
+    EverythingTested,
+}
+
+/// Builds binaries into `bin_dir`; `progress` is told every line that cargo writes.
 ///
 /// # Errors
 /// Cargo's last lines, if the build fails, or that there is no cargo.
-pub async fn build_functions(project: &Path, bin_dir: &Path, packages: &[String], mut progress: impl FnMut(&str)) -> anyhow::Result<()> {
+pub async fn build_functions(project: &Path, bin_dir: &Path, what: Build<'_>, mut progress: impl FnMut(&str)) -> anyhow::Result<()> {
     let mut command = Command::new("cargo");
     command.current_dir(project).args(["build", "--bins", "--color", "never"]);
     command.args(profile(bin_dir));
     if let Some(target) = bin_dir.parent() {
         command.arg("--target-dir").arg(target);
     }
-    for package in packages {
-        command.args(["--package", package]);
-    }
+    let selection: Vec<&str> = match what {
+        Build::Functions(packages) => packages.iter().flat_map(|package| ["--package", package]).collect(),
+        Build::EverythingTested => vec!["--workspace", "--tests"],
+    };
+    command.args(selection);
     for name in environment::of_the_running_package() {
         command.env_remove(name);
     }

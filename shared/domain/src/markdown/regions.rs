@@ -87,3 +87,12 @@ fn comments(text: &str, code: &[Range<usize>]) -> Vec<Range<usize>> {
     }
     found
 }
+
+/// Where the code fence begins that is still open at the end of the text, if one is.
+pub(crate) fn open_fence(text: &str) -> Option<usize> {
+    let probe = format!("{text}\n\nx");
+    Parser::new_ext(&probe, options()).into_offset_iter().find_map(|(event, range)| match event {
+        Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(_))) if range.end == probe.len() => Some(range.start),
+        _ => None,
+    })
+}

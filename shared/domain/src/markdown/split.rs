@@ -1,7 +1,7 @@
 //! Cuts Markdown into pieces that each read and render as what they were a part of.
 //! Which size they have and what is done with them is decided by the parent module.
 
-use super::regions::{Fence, Regions};
+use super::regions::{Fence, Regions, open_fence};
 use super::{chars, fence};
 use std::borrow::Cow;
 
@@ -102,8 +102,14 @@ impl<'a> Splitter<'a> {
             pieces.add(line, inside, next);
         }
         pieces.end_piece(String::new());
-        pieces.done
+        pieces.done.into_iter().map(disarmed).collect()
     }
+}
+
+/// A piece in which a fence would stay open after all (the lines around a cut can make a new one) keeps its letters and
+/// its length, and loses the marks that make fences.
+fn disarmed(piece: String) -> String {
+    if open_fence(&piece).is_none() { piece } else { piece.replace('`', "\u{2cb}").replace('~', "\u{2dc}") }
 }
 
 /// The finished pieces, and the one that is being written.

@@ -3,7 +3,7 @@
 
 use super::strip_invisible;
 use crate::markdown::{fence, regions};
-use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag};
+use pulldown_cmark::{Event, Parser, Tag};
 use regex::Regex;
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -272,11 +272,7 @@ fn inert_html_block(html: &str) -> String {
 
 /// A text whose last code fence is open swallows whatever is put behind it.
 fn close_fence(mut text: String) -> String {
-    let probe = format!("{text}\n\nx");
-    let open = Parser::new_ext(&probe, regions::options()).into_offset_iter().find_map(|(event, range)| match event {
-        Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(_))) if range.end == probe.len() => Some(range.start),
-        _ => None,
-    });
+    let open = regions::open_fence(&text);
     if let Some(start) = open {
         let opening = &text[start..];
         let mark = if opening.starts_with('~') { '~' } else { '`' };
