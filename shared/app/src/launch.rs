@@ -90,6 +90,8 @@ impl Launcher {
         let secret = self.bootstrap_secret(run)?;
         let expires_at = brief.limits.deadline_at + RESULT_MARGIN;
         self.vault.put_brief(&run.workspace, &run.id, run.attempt, &serde_json::to_vec(&brief)?, &sha256(&secret), expires_at).await?;
+        let detail = format!("contents: read on {} alone, for attempt {}", run.repository.full_name(), run.attempt);
+        self.services.audit(run, "run-launcher", "clone_token_minted", detail).await?;
         self.run_task(run, pending, started_by, secret).await
     }
 

@@ -3,8 +3,9 @@
 
 use crate::config::Capacity;
 use crate::dispatch::Dispatch;
+use jiff::Timestamp;
 use patchbay_aws::tables::core::{ConnectionStatus, CoreTable};
-use patchbay_aws::tables::runs::Slot;
+use patchbay_aws::tables::runs::{AuditEntry, Slot};
 use patchbay_domain::ids::{RunId, WorkspaceId};
 use patchbay_domain::run::{Run, SlotScope};
 use patchbay_forge::Forge;
@@ -24,6 +25,13 @@ pub struct Services {
 }
 
 impl Services {
+    /// Adds to the run's history who did what (R46), in the table and in the log. One write.
+    pub async fn audit(&self, run: &Run, actor: &str, what: &'static str, detail: String) -> anyhow::Result<()> {
+        tracing::info!(audit = true, run = %run.id, actor, what, detail, "audit");
+        let entry = AuditEntry { at: Timestamp::now(), actor: actor.to_owned(), what: what.to_owned(), detail };
+        Ok(self.dispatch.runs.append_audit(&run.workspace, &run.id, &entry).await?)
+    }
+
     /// Whether the run's connection may still be used (R21). One read.
     pub async fn is_active(&self, run: &Run) -> anyhow::Result<bool> {
         Ok(self.core.load_connection(&run.connection).await?.is_some_and(|c| c.status == ConnectionStatus::Active))

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use patchbay_aws::tables::core::{Connection, ConnectionStatus};
 use patchbay_domain::event::{Event, InstallationChange, InstallationChangeKind, Repository};
 use patchbay_domain::ids::{ConnectionId, WorkspaceId};
-use patchbay_domain::run::{CancelReason, Input};
+use patchbay_domain::run::CancelReason;
 
 impl Matcher {
     pub(super) async fn note_installation(&self, event: &Event, change: &InstallationChange, at: Timestamp) -> anyhow::Result<Verdict> {
@@ -63,7 +63,7 @@ impl Matcher {
             if only.is_some_and(|gone| gone.iter().all(|r| r.id != run.repository.id)) {
                 continue;
             }
-            self.services.dispatch.tell(&workspace, &id, &Input::Cancel { reason: reason.clone() }).await?;
+            self.cancel(&run, &reason).await?;
             ended += 1;
         }
         Ok(ended)

@@ -6,11 +6,11 @@ use crate::messages;
 use patchbay_aws::tables::core::{Connection, ConnectionStatus};
 use patchbay_aws::tables::runs::Create;
 use patchbay_domain::command::{Command, CommandKind, Names, select_command};
-use patchbay_domain::event::{Actor, ActorKind, Detail, Event, Repository, Subject, SubjectKind};
+use patchbay_domain::event::{Actor, ActorKind, Detail, Event, Subject, SubjectKind};
 use patchbay_domain::ids::RunId;
 use patchbay_domain::run::apply::accept;
 use patchbay_domain::run::state::{Request, ThreadRef};
-use patchbay_domain::run::{CancelReason, QueuedBecause, Run, State};
+use patchbay_domain::run::{QueuedBecause, Run, State};
 use patchbay_domain::task::{Mode, Usage};
 use patchbay_domain::text::strip_hidden;
 use patchbay_forge::{PermissionLevel, RepoAt};
@@ -159,6 +159,10 @@ impl Matcher {
         // A run that exists comes from an earlier try at this delivery, which may have died before it told anyone.
         self.threads.remember_run(workspace, run.repository.id, run.thread.number, &id, run.created_at).await?;
         self.services.dispatch.runs_queue.send_run(workspace, &id, 0).await?;
+        if created == Create::Created {
+            let detail = format!("may write to {}; delivery {}", run.repository.full_name(), run.request.delivery);
+            self.services.audit(&run, &run.request.requester.login, "authorised", detail).await?;
+        }
         tracing::info!(run = %id, mode = ?run.request.mode, existed = created == Create::Exists, "run accepted");
         Ok(Verdict::done(format!("run {id}")))
     }
@@ -195,42 +199,6 @@ impl Matcher {
             created_at: now,
             updated_at: now,
         }
-    }
-
-    /// A closed or deleted thread ends what runs for it; `None` if the event is not about that.
-    async fn end_runs_of_closed_thread(&self, event: &Event) -> anyhow::Result<Option<Verdict>> {
-        let closes = matches!(
-            (event.kind.as_str(), event.action.as_deref()),
-            ("issues" | "pull_request", Some("closed" | "deleted" | "transferred"))
-        );
-        let (true, Some(subject), Some(repository), Some(id)) = (closes, &event.subject, &event.repository, &event.connection) else {
-            return Ok(None);
-        };
-        let Some(connection) = self.services.core.load_connection(id).await? else { return Ok(None) };
-        let ended = self.cancel_runs_of(&connection.workspace, repository, subject.number, &CancelReason::ThreadClosed).await?;
-        Ok(Some(if ended == 0 {
-            Verdict::ignored("nothing ran in the closed thread")
-        } else {
-            Verdict::done(format!("thread closed; {ended} runs ended"))
-        }))
-    }
-
-    /// Ends every run of a thread that is not over. Gives their number.
-    pub(super) async fn cancel_runs_of(
-        &self,
-        workspace: &patchbay_domain::ids::WorkspaceId,
-        repository: &Repository,
-        number: u64,
-        reason: &CancelReason,
-    ) -> anyhow::Result<usize> {
-        let mut ended = 0;
-        for run in self.runs_of_thread(workspace, repository.id, number).await? {
-            if !run.state.is_terminal() {
-                self.services.dispatch.tell(workspace, &run.id, &patchbay_domain::run::Input::Cancel { reason: reason.clone() }).await?;
-                ended += 1;
-            }
-        }
-        Ok(ended)
     }
 }
 

@@ -4,6 +4,7 @@
 //! stops. Nothing here talks to an agent.
 
 mod adopt;
+mod cancel;
 mod lifecycle;
 mod mention;
 #[cfg(test)]

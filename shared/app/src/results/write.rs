@@ -37,7 +37,11 @@ impl Results {
             return Ok(Input::Rejected { failure });
         }
         Ok(match self.write_branch(run, pending, change_set).await {
-            Ok(Ok(branch)) => Input::BranchPushed { branch },
+            Ok(Ok(branch)) => {
+                let detail = format!("{} at {} on top of {}", branch.name, branch.commit_sha, branch.base);
+                self.services.audit(run, "run-results", "branch_pushed", detail).await?;
+                Input::BranchPushed { branch }
+            }
             Ok(Err(failure)) => Input::Rejected { failure },
             Err(error) => input_for(run, pending, &error),
         })
@@ -123,7 +127,12 @@ impl Results {
         }
         let stored = self.result_of(run).await?;
         Ok(match self.try_open(run, pending, branch, &stored).await {
-            Ok(input) => input,
+            Ok(input) => {
+                if let Input::PullRequestReady { number, .. } = &input {
+                    self.services.audit(run, "run-results", "pull_request_opened", format!("#{number} from {}", branch.name)).await?;
+                }
+                input
+            }
             Err(error) => input_for(run, pending, &error),
         })
     }
