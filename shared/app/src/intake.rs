@@ -1,12 +1,12 @@
 //! The webhook-intake use case: check the signature over the raw bytes, put the compressed delivery on the events
 //! queue in one call, say so. Nothing is looked up, nothing else is stored (R1, R4, R6, R7, R9).
 
+use crate::enqueue::enqueue;
 use jiff::Timestamp;
-use patchbay_aws::blobs::{Blobs, delivery_key};
-use patchbay_aws::compress::{compress, to_inline};
-use patchbay_aws::queue::{MAX_MESSAGE_BYTES, Queue};
+use patchbay_aws::blobs::Blobs;
+use patchbay_aws::queue::Queue;
 use patchbay_aws::secrets::Secrets;
-use patchbay_domain::envelope::{Body, Delivery, EventMessage};
+use patchbay_domain::envelope::{Body, Delivery};
 use patchbay_domain::event::Provider;
 use patchbay_domain::ids::{ConnectionId, DeliveryId};
 use patchbay_forge::github::convert::check_json_depth;
@@ -16,12 +16,10 @@ use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::time::Duration;
 
-/// Which of GitHub's endpoints this is: the App's webhook.
-const ENDPOINT: &str = "app";
+/// Which of GitHub's endpoints this is: the App's webhook. Part of the dedupe key (R5).
+pub(crate) const ENDPOINT: &str = "app";
 /// JSON nested deeper than this is refused (R9).
 const MAX_DEPTH: usize = 64;
-/// What a message needs besides the body.
-const ENVELOPE_BYTES: usize = 2_048;
 /// A signature that fails is checked once more against fresh secrets if the known ones are older than this (R3).
 const SECRETS_SETTLE: Duration = Duration::from_secs(30);
 
@@ -120,29 +118,17 @@ impl Intake {
             body_sha256: hex::encode(Sha256::digest(body)),
             body: Body::Inline(String::new()),
         };
-        match self.enqueue(delivery, &json, &group).await {
-            Ok(id) => IntakeReply::Accepted(id),
+        let accepted = delivery.id.clone();
+        match enqueue(&self.events, &self.blobs, delivery, &json, &group).await {
+            Ok(()) => {
+                tracing::info!(delivery = id, event, group, bytes = json.len(), "webhook accepted");
+                IntakeReply::Accepted(accepted)
+            }
             Err(error) => {
                 tracing::error!(error = format!("{error:#}"), delivery = id, "the delivery could not be queued");
                 IntakeReply::Unavailable
             }
         }
-    }
-
-    async fn enqueue(&self, mut delivery: Delivery, json: &[u8], group: &str) -> anyhow::Result<DeliveryId> {
-        let packed = compress(json);
-        let fits = packed.len() / 3 * 4 + ENVELOPE_BYTES <= MAX_MESSAGE_BYTES;
-        delivery.body = if fits {
-            to_inline(&packed)
-        } else {
-            let key = delivery_key(delivery.provider, &delivery.id);
-            self.blobs.put(&key, packed, "application/zstd").await?;
-            Body::Stored(key)
-        };
-        let (id, event) = (delivery.id.clone(), delivery.event.clone());
-        self.events.send(&EventMessage::V1(delivery), group, 0).await?;
-        tracing::info!(delivery = %id, event, group, bytes = json.len(), "webhook accepted");
-        Ok(id)
     }
 
     async fn check_signature(&self, signature: Option<&str>, body: &[u8]) -> Result<(), Unverified> {

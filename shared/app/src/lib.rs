@@ -4,6 +4,7 @@
 pub mod config;
 pub mod dispatch;
 pub mod drive;
+mod enqueue;
 mod forge_outcome;
 pub mod gateway;
 pub mod intake;
@@ -12,6 +13,7 @@ pub mod matching;
 pub mod messages;
 pub mod open;
 pub mod reap;
+pub mod redelivery;
 pub mod results;
 pub mod services;
 mod status;

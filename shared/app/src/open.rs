@@ -8,6 +8,7 @@ use crate::intake::Intake;
 use crate::launch::Launcher;
 use crate::matching::Matcher;
 use crate::reap::Reaper;
+use crate::redelivery::Recovery;
 use crate::results::Results;
 use crate::services::Services;
 use patchbay_aws::blobs::Blobs;
@@ -96,13 +97,15 @@ impl Results {
 }
 
 impl Reaper {
-    /// Everything of `Services`, `BLOBS_BUCKET`, `ECS_CLUSTER`.
+    /// Everything of `Services`, `BLOBS_BUCKET`, `ECS_CLUSTER`, `QUEUE_EVENTS_URL`, `TABLE_DELIVERIES`.
     pub async fn from_env() -> anyhow::Result<Self> {
         let mut env = EnvReader::new();
         let bucket = env.required("BLOBS_BUCKET");
+        let (events, deliveries) = (env.required("QUEUE_EVENTS_URL"), env.required("TABLE_DELIVERIES"));
         let tasks = patchbay_aws::tasks::TasksConfig::read(&mut env);
         let (aws, services) = open_services(env).await?;
-        Ok(Self { services, blobs: Blobs::new(&aws, bucket), tasks: Tasks::new(&aws, tasks) })
+        let recovery = Recovery { events: Queue::new(&aws, events), deliveries: DeliveriesTable::new(&aws, deliveries) };
+        Ok(Self { services, blobs: Blobs::new(&aws, bucket), tasks: Tasks::new(&aws, tasks), recovery })
     }
 }
 

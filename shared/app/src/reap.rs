@@ -1,6 +1,7 @@
 //! The run-reaper use case, once a minute: finds what was lost. Due times, deadlines, silent tasks, unsent effects,
-//! orphan tasks, and deliveries that never arrived (R8, R16, R18, R19).
+//! orphan tasks (R16, R18, R19); deliveries that never arrived are `redelivery`'s.
 
+use crate::redelivery::Recovery;
 use crate::results::take_stored_result;
 use crate::services::{Services, parse_started_by};
 use jiff::{SignedDuration, Timestamp};
@@ -15,16 +16,13 @@ const SHARDS: u8 = 16;
 const PER_SHARD: i32 = 50;
 /// A task that outlives its run by this much is an orphan (I5 allows ten minutes).
 const ORPHAN_AFTER: SignedDuration = SignedDuration::from_secs(180);
-/// Failed deliveries are looked for this often (R8: at most every 15 minutes).
-const DELIVERIES_EVERY_MINUTES: i64 = 5;
-/// GitHub keeps its delivery log for three days; what failed longer ago than this sweep covers was asked for before.
-const DELIVERIES_BACK: SignedDuration = SignedDuration::from_hours(2);
 
 /// Everything run-reaper needs.
 pub struct Reaper {
     pub services: Services,
     pub blobs: Blobs,
     pub tasks: Tasks,
+    pub recovery: Recovery,
 }
 
 /// What a sweep found, for the log and the metrics.
@@ -40,8 +38,7 @@ impl Reaper {
     pub async fn sweep(&self, now: Timestamp) -> anyhow::Result<Sweep> {
         let due = self.look_at_due_runs(now).await;
         let orphans = self.stop_orphans(now).await;
-        let redelivered =
-            if (now.as_second() / 60) % DELIVERIES_EVERY_MINUTES == 0 { self.ask_for_failed_deliveries(now).await } else { Ok(0) };
+        let redelivered = self.recover_deliveries(now).await;
         let sweep = Sweep {
             due: *due.as_ref().unwrap_or(&0),
             orphans: *orphans.as_ref().unwrap_or(&0),
@@ -117,26 +114,5 @@ impl Reaper {
             }
         }
         Ok(stopped)
-    }
-
-    async fn ask_for_failed_deliveries(&self, now: Timestamp) -> anyhow::Result<usize> {
-        let failed = self.services.forge.failed_deliveries(now - DELIVERIES_BACK).await?;
-        let mut asked = 0;
-        for delivery in failed {
-            // Refused for good: asking again would bring the same bytes to the same answer.
-            if matches!(delivery.status_code, 400 | 401) {
-                continue;
-            }
-            tracing::warn!(
-                delivery = delivery.guid,
-                event = delivery.event,
-                status = delivery.status_code,
-                "asking for a failed delivery again"
-            );
-            self.services.forge.redeliver(delivery.id).await?;
-            asked += 1;
-        }
-        metrics::counter!("webhook.recovered").increment(asked as u64);
-        Ok(asked)
     }
 }

@@ -19,6 +19,7 @@ const REVIEWED: [(&str, &str, &str); 17] = [
     ("RunLauncherRole", "ecs:TagResource", "the tasks of one cluster, while they are started"),
     ("RunResultsRole", "ecs:StopTask", "the tasks of one cluster"),
     ("RunReaperRole", "s3:GetObject", "the keys below results/"),
+    ("RunReaperRole", "s3:PutObject", "the keys below deliveries/"),
     ("RunLauncherRole", "ecs:ListTasks", "knows no task resources; limited to one cluster by condition"),
     ("RunResultsRole", "ecs:ListTasks", "knows no task resources; limited to one cluster by condition"),
     ("RunReaperRole", "ecs:StopTask", "the tasks of one cluster"),

@@ -1,0 +1,57 @@
+//! Ending runs early: somebody said stop, the thread was closed, the App went away (R21).
+
+use super::{Matcher, Verdict};
+use patchbay_domain::event::{Event, Repository};
+use patchbay_domain::ids::WorkspaceId;
+use patchbay_domain::run::{CancelReason, Input, Run};
+
+impl Matcher {
+    /// A closed or deleted thread ends what runs for it; `None` if the event is not about that.
+    pub(super) async fn end_runs_of_closed_thread(&self, event: &Event) -> anyhow::Result<Option<Verdict>> {
+        let closes = matches!(
+            (event.kind.as_str(), event.action.as_deref()),
+            ("issues" | "pull_request", Some("closed" | "deleted" | "transferred"))
+        );
+        let (true, Some(subject), Some(repository), Some(id)) = (closes, &event.subject, &event.repository, &event.connection) else {
+            return Ok(None);
+        };
+        let Some(connection) = self.services.core.load_connection(id).await? else { return Ok(None) };
+        let ended = self.cancel_runs_of(&connection.workspace, repository, subject.number, &CancelReason::ThreadClosed).await?;
+        Ok(Some(if ended == 0 {
+            Verdict::ignored("nothing ran in the closed thread")
+        } else {
+            Verdict::done(format!("thread closed; {ended} runs ended"))
+        }))
+    }
+
+    /// Ends every run of a thread that is not over. Gives their number.
+    pub(super) async fn cancel_runs_of(
+        &self,
+        workspace: &WorkspaceId,
+        repository: &Repository,
+        number: u64,
+        reason: &CancelReason,
+    ) -> anyhow::Result<usize> {
+        let mut ended = 0;
+        for run in self.runs_of_thread(workspace, repository.id, number).await? {
+            if !run.state.is_terminal() {
+                self.cancel(&run, reason).await?;
+                ended += 1;
+            }
+        }
+        Ok(ended)
+    }
+
+    /// Ends one run, and notes who or what ended it (R46).
+    pub(super) async fn cancel(&self, run: &Run, reason: &CancelReason) -> anyhow::Result<()> {
+        let (actor, why) = match reason {
+            CancelReason::Stopped { by } => (by.as_str(), "said stop"),
+            CancelReason::ThreadClosed => ("trigger-matcher", "the thread was closed"),
+            CancelReason::Uninstalled => ("trigger-matcher", "the App was uninstalled"),
+            CancelReason::Suspended => ("trigger-matcher", "the App was suspended"),
+            CancelReason::RepositoryRemoved => ("trigger-matcher", "the repository was taken from the App"),
+        };
+        self.services.dispatch.tell(&run.workspace, &run.id, &Input::Cancel { reason: reason.clone() }).await?;
+        self.services.audit(run, actor, "cancelled", why.to_owned()).await
+    }
+}

@@ -1,0 +1,85 @@
+//! Deliveries that never arrived (R8): the forge's log is asked what failed; what can be delivered again is asked for
+//! again, what is too big for the front door (R7) is taken from the log itself.
+
+use crate::enqueue::enqueue;
+use crate::intake::ENDPOINT;
+use crate::reap::Reaper;
+use jiff::{SignedDuration, Timestamp};
+use patchbay_aws::queue::Queue;
+use patchbay_aws::tables::deliveries::DeliveriesTable;
+use patchbay_domain::envelope::{Body, Delivery};
+use patchbay_domain::event::Provider;
+use patchbay_domain::ids::{ConnectionId, DeliveryId};
+use patchbay_forge::LoggedDelivery;
+use sha2::{Digest, Sha256};
+
+/// The log is read every five minutes (R8: at most 15) for what failed lately …
+const EVERY_MINUTES: i64 = 5;
+const LATELY: SignedDuration = SignedDuration::from_hours(2);
+/// … and every hour for everything that GitHub still has: it keeps three days.
+const THOROUGHLY_EVERY_MINUTES: i64 = 60;
+const ALL_THERE_IS: SignedDuration = SignedDuration::from_hours(71);
+/// What failed less than this ago may still be under way.
+const SETTLED: SignedDuration = SignedDuration::from_secs(60);
+
+/// Where recovered deliveries go.
+pub struct Recovery {
+    pub events: Queue,
+    pub deliveries: DeliveriesTable,
+}
+
+impl Reaper {
+    /// How many deliveries were asked for again or taken from the log.
+    pub(crate) async fn recover_deliveries(&self, now: Timestamp) -> anyhow::Result<usize> {
+        let minute = now.as_second() / 60;
+        if minute % EVERY_MINUTES != 0 {
+            return Ok(0);
+        }
+        let back = if minute % THOROUGHLY_EVERY_MINUTES == 0 { ALL_THERE_IS } else { LATELY };
+        let mut recovered = 0;
+        for failed in self.services.forge.failed_deliveries(now - back).await? {
+            if failed.delivered_at + SETTLED <= now && self.recover(&failed, now).await? {
+                recovered += 1;
+            }
+        }
+        metrics::counter!("webhook.recovered").increment(recovered as u64);
+        Ok(recovered)
+    }
+
+    async fn recover(&self, failed: &LoggedDelivery, now: Timestamp) -> anyhow::Result<bool> {
+        match failed.status_code {
+            // Refused for what it is: the same bytes would get the same answer.
+            400 | 401 => return Ok(false),
+            413 => return self.take_from_log(failed, now).await,
+            _ => {}
+        }
+        tracing::warn!(delivery = failed.guid, event = failed.event, status = failed.status_code, "asking for a failed delivery again");
+        self.services.forge.redeliver(failed.id).await?;
+        Ok(true)
+    }
+
+    /// The forge vouches for its own log, which is read with the App's key: no signature is needed.
+    async fn take_from_log(&self, failed: &LoggedDelivery, now: Timestamp) -> anyhow::Result<bool> {
+        let id = DeliveryId(failed.guid.clone());
+        let provider = Provider::Github;
+        if self.recovery.deliveries.load_payload(provider.as_str(), ENDPOINT, &id, now).await?.is_some() {
+            return Ok(false);
+        }
+        let request = self.services.forge.delivery_request(failed.id).await?;
+        let installation = request.payload["installation"]["id"].as_u64();
+        let group = installation.map_or_else(|| provider.as_str().to_owned(), |id| ConnectionId::of_installation(provider.as_str(), id).0);
+        let json = serde_json::to_vec(&request.payload)?;
+        let delivery = Delivery {
+            provider,
+            endpoint: ENDPOINT.to_owned(),
+            id,
+            event: request.event,
+            received_at: failed.delivered_at,
+            body_sha256: hex::encode(Sha256::digest(&json)),
+            body: Body::Inline(String::new()),
+        };
+        tracing::warn!(delivery = failed.guid, bytes = json.len(), "taking a delivery that was too large from the forge's log");
+        enqueue(&self.recovery.events, &self.blobs, delivery, &json, &group).await?;
+        Ok(true)
+    }
+}
