@@ -20,7 +20,8 @@ pub(super) struct Entry {
 }
 
 /// Fields that mean something to a person; the rest is for searching logs.
-const TELLING: [&str; 12] = ["event", "action", "why", "mode", "from", "to", "effect", "came", "stage", "outcome", "end", "agent"];
+const TELLING: [&str; 13] =
+    ["event", "action", "why", "mode", "from", "to", "effect", "came", "stage", "outcome", "end", "agent", "isolation"];
 /// Messages that repeat what another line says.
 const REPEATED: [&str; 6] = ["installation adopted", "told to stop", "working copy ready", "run changed", "message comes later", "push"];
 

@@ -128,6 +128,7 @@ pub(crate) async fn take_stored_result(services: &Services, blobs: &Blobs, run: 
     let Some(bytes) = blobs.get(&key).await? else { return Ok(false) };
     let stored: StoredResult = serde_json::from_slice(&bytes)?;
     let usage = stored.usage;
+    tracing::info!(run = %run.id, agent = stored.result.agent, isolation = stored.result.isolation.join(" "), "result taken");
     let input = match stored.result.outcome {
         TaskOutcome::Changes { .. } => Input::ChangesStored { key, usage },
         TaskOutcome::Answer { .. } => Input::AnswerStored { key, usage },
