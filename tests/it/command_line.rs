@@ -13,7 +13,7 @@ use tokio::process::{Child, Command};
 const DEMO_PATIENCE: Duration = Duration::from_secs(900);
 const PATIENCE: Duration = Duration::from_secs(60);
 
-fn patchbay(arguments: &[&str]) -> Command {
+pub(crate) fn patchbay(arguments: &[&str]) -> Command {
     let mut command = Command::new(bin_dir().join("patchbay"));
     command.args(arguments).current_dir(project()).stdin(Stdio::null()).kill_on_drop(true);
     for name in ["PATCHBAY_MODEL_URL", "PATCHBAY_MODEL", "PATCHBAY_MODEL_KEY", "PATCHBAY_MODEL_PROVIDER", "PATCHBAY_AGENT"] {
@@ -48,13 +48,13 @@ async fn the_demo_shows_a_pull_request_and_an_answer_by_the_real_aider() -> Resu
 }
 
 /// A running `patchbay up`, and what it printed.
-struct Up {
+pub(crate) struct Up {
     child: Child,
     told: Value,
 }
 
 impl Up {
-    async fn start(data: &Path) -> Result<Self> {
+    pub(crate) async fn start(data: &Path) -> Result<Self> {
         build_once().await?;
         let data = data.to_str().context("a path in UTF-8")?;
         let mut command = patchbay(&["up", "--no-build", "--json", "--port", "0", "--data", data]);
@@ -64,11 +64,11 @@ impl Up {
         Ok(Self { child, told: serde_json::from_str(&line)? })
     }
 
-    fn told(&self, name: &str) -> &str {
+    pub(crate) fn told(&self, name: &str) -> &str {
         self.told[name].as_str().unwrap_or_default()
     }
 
-    async fn api(&self, method: reqwest::Method, path: &str, body: Value) -> Result<Value> {
+    pub(crate) async fn api(&self, method: reqwest::Method, path: &str, body: Value) -> Result<Value> {
         let token = self.told["forge_user"]["token"].as_str().context("a token")?;
         let request = reqwest::Client::new().request(method, format!("{}{path}", self.told("forge_api_url")));
         let request = request.bearer_auth(token).header("user-agent", "journey");
@@ -77,7 +77,7 @@ impl Up {
     }
 
     /// As Ctrl-C does.
-    async fn interrupt(mut self) -> Result<()> {
+    pub(crate) async fn interrupt(mut self) -> Result<()> {
         let id = self.child.id().context("it runs")?.to_string();
         Command::new("kill").args(["-INT", &id]).status().await?;
         tokio::time::timeout(PATIENCE, self.child.wait()).await??;

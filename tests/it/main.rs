@@ -5,6 +5,7 @@ mod command_line;
 mod endings;
 mod intake;
 mod issue_to_pr;
+mod operate;
 mod question;
 mod secrets;
 mod template;

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use dynoxide::Database;
 use dynoxide::server::serve_with_shutdown;
 use http::request::Parts;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::path::Path;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -64,6 +64,23 @@ impl Dynamo {
     /// Deletes what has expired. Returns how many items.
     pub(super) fn sweep_now(&self) -> anyhow::Result<usize> {
         Ok(self.database.sweep_ttl()?)
+    }
+
+    /// Every item of a table, in no order.
+    pub(super) async fn items(&self, table: &str) -> anyhow::Result<Vec<Map<String, Value>>> {
+        let (database, mut request) = (self.database.clone(), json!({ "TableName": table, "ConsistentRead": true }));
+        let scan = move || -> anyhow::Result<_> {
+            let mut items = Vec::new();
+            loop {
+                let mut answer = serde_json::to_value(database.scan(serde_json::from_value(request.clone())?)?)?;
+                items.extend(serde_json::from_value::<Vec<_>>(answer["Items"].take())?);
+                request["ExclusiveStartKey"] = answer["LastEvaluatedKey"].take();
+                if request["ExclusiveStartKey"].is_null() {
+                    return Ok(items);
+                }
+            }
+        };
+        tokio::task::spawn_blocking(scan).await?
     }
 }
 

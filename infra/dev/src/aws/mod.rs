@@ -29,7 +29,7 @@ pub use sqs::{Depth, MessageAttribute, NewMessage, QueueHandle, ReceivedMessage}
 use anyhow::Context;
 use ecs::Ecs;
 use front::Services;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use sqs::Sqs;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -120,6 +120,14 @@ impl Aws {
     /// When the database fails.
     pub fn sweep_ttl(&self) -> anyhow::Result<usize> {
         self.services.dynamo.sweep_now()
+    }
+
+    /// Every item of a table, as DynamoDB's JSON (`{"pk": {"S": …}}`), in no order. Not counted as a call.
+    ///
+    /// # Errors
+    /// When there is no such table, or the database fails.
+    pub async fn items(&self, table: &str) -> anyhow::Result<Vec<Map<String, Value>>> {
+        self.services.dynamo.items(table).await
     }
 
     /// Every task state change (RUNNING, STOPPED) from now on, in EventBridge's form. Changes that nobody could

@@ -30,6 +30,8 @@ pub struct Info {
     pub data_dir: PathBuf,
     /// `/_patchbay/…` of the running stack.
     pub control_url: String,
+    /// The bearer token that its operator's routes want.
+    pub control_token: String,
     /// Where a real forge reaches the webhook, through a tunnel.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub public_webhook_url: Option<String>,

@@ -1,4 +1,4 @@
-//! The commands of `patchbay`: demo, up, send, doctor. `main` only calls [`run`].
+//! The commands of `patchbay`: demo, up, send, runs, logs, redrive, doctor. `main` only calls [`run`].
 //!
 //! What a command prints is for people on stderr and for programs on stdout: with `--json` stdout holds one JSON object.
 
@@ -6,8 +6,12 @@ mod aider;
 mod data_dir;
 mod demo;
 mod doctor;
+mod logs;
 mod output;
 mod project;
+mod redrive;
+mod running;
+mod runs;
 mod send;
 mod setup;
 mod timeline;
@@ -51,6 +55,12 @@ enum Command {
     Up(up::Arguments),
     /// Sign a payload file as GitHub would and post it to the running stack.
     Send(send::Arguments),
+    /// List the runs of the running stack, or show one with its outbox, task, usage and history.
+    Runs(runs::Arguments),
+    /// Show what all functions and the task wrote for a run, in order.
+    Logs(logs::Arguments),
+    /// Send a queue's dead letters to it again.
+    Redrive(redrive::Arguments),
     /// Check every prerequisite, and say what mends what is missing.
     Doctor(doctor::Arguments),
 }
@@ -64,6 +74,9 @@ pub async fn run() -> ExitCode {
         Command::Demo(arguments) => demo::run(arguments).await,
         Command::Up(arguments) => up::run(arguments).await,
         Command::Send(arguments) => send::run(arguments).await,
+        Command::Runs(arguments) => runs::run(arguments).await,
+        Command::Logs(arguments) => logs::run(arguments).await,
+        Command::Redrive(arguments) => redrive::run(arguments).await,
         Command::Doctor(arguments) => doctor::run(arguments).await,
     };
     done.unwrap_or_else(|error| {

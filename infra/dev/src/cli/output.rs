@@ -1,10 +1,10 @@
 //! What commands show: progress and prose on stderr, results on stdout. With `--json` and without a terminal, progress
 //! is quiet: one line per step at most, and none with `--json`.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the one place that prints for the commands")]
+#![expect(clippy::print_stderr, reason = "the one place that prints for the commands")]
 
 use indicatif::{ProgressBar, ProgressStyle};
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
 
 /// Shows steps that take a while.
@@ -76,5 +76,21 @@ pub(super) fn print_error(error: &anyhow::Error) {
 
 /// The result of a command, on stdout.
 pub(super) fn print_result(text: &str) {
-    println!("{text}");
+    // Whoever reads may have seen enough (`| head`).
+    _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
+/// Text that others wrote, without what a terminal would obey.
+pub(super) fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::printable;
+
+    #[test]
+    fn a_strangers_text_cannot_steer_the_terminal() {
+        assert_eq!(printable("a\u{1b}[2Jb\r\u{9b}c\n\td"), "a\u{fffd}[2Jb\u{fffd}\u{fffd}c\n\td");
+    }
 }

@@ -82,6 +82,7 @@ fn info(stack: &Stack, arguments: &Arguments, data: &DataDir) -> anyhow::Result<
         forge_user: stack.forge().person_token().map(|token| ForgeUser { login: forge::PERSON.to_owned(), token: token.to_owned() }),
         data_dir: data.path().to_owned(),
         control_url: format!("{}/_patchbay", stack.front_url()),
+        control_token: stack.control_token().to_owned(),
     })
 }
 

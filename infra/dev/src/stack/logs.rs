@@ -1,6 +1,7 @@
 //! What functions and tasks write: one file per source in the data folder, a short memory of the last lines,
 //! and a live stream for the timeline. JSON log lines become one readable line each.
 
+use super::run_logs::{self, Record, TASK, TASK_FIELD};
 use serde_json::Value;
 use std::collections::{HashMap, VecDeque};
 use std::fs::{File, OpenOptions};
@@ -58,9 +59,30 @@ impl LogBook {
 
     /// Takes one line of a source.
     pub fn write(&self, source: &str, text: &str) {
+        self.take(source, text, None);
+    }
+
+    /// Takes one line of a container of a task.
+    pub fn write_of_task(&self, container: &str, task: &str, text: &str) {
+        self.take(&format!("{TASK}{container}"), text, Some(task));
+    }
+
+    /// What is in the files about a run, in the order of time, with all that is said under its correlation id.
+    ///
+    /// # Errors
+    /// If a file cannot be read.
+    pub fn lines_about(&self, run: &str, correlation: &str) -> std::io::Result<Vec<Record>> {
+        run_logs::lines_about(&self.folder, run, correlation)
+    }
+
+    fn take(&self, source: &str, text: &str, task: Option<&str>) {
         let json = serde_json::from_str::<Value>(text).ok().filter(Value::is_object);
         let readable = json.as_ref().map_or_else(|| text.to_owned(), readable_line);
-        self.append(source, &readable);
+        // In the file every line begins with a time, also one of somebody who says none.
+        let timed = json.as_ref().is_some_and(|line| line.get("timestamp").is_some_and(Value::is_string));
+        let at = if timed { String::new() } else { jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ ").to_string() };
+        let task = task.map(|task| format!(" {TASK_FIELD}{task}")).unwrap_or_default();
+        self.append(source, &format!("{at}{readable}{task}"));
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let lines = last.entry(source.to_owned()).or_default();
         if lines.len() == LAST_LINES {

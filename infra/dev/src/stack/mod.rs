@@ -12,8 +12,10 @@ pub mod http;
 pub mod lambda;
 pub mod logs;
 mod mappings;
+pub mod operate;
 mod parameters;
 mod rules;
+pub mod run_logs;
 mod schedules;
 pub mod secrets;
 mod servers;
@@ -41,6 +43,7 @@ pub struct Stack {
     model: Model,
     front_url: String,
     webhook_secret_file: PathBuf,
+    control_token: String,
     /// Pollers, servers, schedules and the event forwarder.
     tasks: Background,
     scripted: Option<ScriptedModel>,
@@ -68,6 +71,11 @@ impl Stack {
     /// The file with the secret that signs webhooks.
     pub fn webhook_secret_file(&self) -> &std::path::Path {
         &self.webhook_secret_file
+    }
+
+    /// What the operator's routes under `/_patchbay/` want as a bearer token.
+    pub fn control_token(&self) -> &str {
+        &self.control_token
     }
 
     /// The emulated AWS.

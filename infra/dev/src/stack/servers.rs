@@ -1,14 +1,12 @@
 //! The loopback listeners: the HTTP API with the control routes, and one per function URL. They are bound before anything
 //! is evaluated, because the template's values hold their addresses.
 
-use super::control::{self, Control};
 use super::http::api::{self, Api};
 use super::http::function_url::{self, FunctionFace};
 use anyhow::Context as _;
 use axum::Router;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -46,8 +44,8 @@ impl Listeners {
     }
 
     /// Starts to answer.
-    pub(super) fn serve(self, api: Api, control: Arc<Control>, mut faces: BTreeMap<String, FunctionFace>) -> Vec<JoinHandle<()>> {
-        let front = Router::new().fallback(api::handle_request).with_state(api).merge(control::router(control));
+    pub(super) fn serve(self, api: Api, control: Router, mut faces: BTreeMap<String, FunctionFace>) -> Vec<JoinHandle<()>> {
+        let front = Router::new().fallback(api::handle_request).with_state(api).merge(control);
         let mut servers = vec![spawn(self.front, front)];
         for (id, listener) in self.functions {
             if let Some(face) = faces.remove(&id) {

@@ -2,20 +2,22 @@
 //! then the template's final values and the functions.
 
 use super::config::{ModelConfig, STACK_NAME, StackConfig};
-use super::control::Control;
+use super::control::{self, Control};
 use super::forge::Forge;
 use super::http::api::Api;
 use super::http::function_url::FunctionFace;
 use super::lambda::{Launch, Pool};
 use super::logs::LogBook;
 use super::mappings::Poller;
+use super::operate::{self, Operate};
 use super::parameters::parameters;
 use super::servers::Listeners;
-use super::{Background, Stack, rules, schedules};
+use super::{Background, Stack, rules, schedules, secrets};
 use crate::aws::{Aws, AwsConfig, NewMessage, QueueHandle};
 use crate::model::ScriptedModel;
 use crate::template::{Deployment, Model, Template};
 use anyhow::{Context as _, bail};
+use axum::Router;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -56,6 +58,15 @@ pub(super) async fn start(config: StackConfig) -> anyhow::Result<Stack> {
 
     let pools: Vec<Arc<Pool>> =
         model.functions.iter().map(|function| Pool::new(launch(function, &config.bin_dir, &aws, &logs), CONCURRENCY)).collect();
+    let control_token = secrets::random_hex()?;
+    let runs_table = model.functions.iter().find_map(|function| function.environment.get("TABLE_RUNS"));
+    let operate = Operate {
+        aws: Arc::downgrade(&aws),
+        queues: model.queues.iter().filter_map(|queue| aws.queue(&queue.name)).collect(),
+        runs_table: runs_table.context("no function of the template has TABLE_RUNS")?.clone(),
+        logs: Arc::clone(&logs),
+        token: control_token.clone(),
+    };
     let control = Control {
         pools: pools.clone(),
         queues: model.queues.iter().filter_map(|queue| aws.queue(&queue.name)).collect(),
@@ -63,11 +74,11 @@ pub(super) async fn start(config: StackConfig) -> anyhow::Result<Stack> {
         github: forge.local().map(Arc::downgrade),
         urls: json!({ "api": front_url, "functions": deployment.function_urls, "aws": aws.endpoint(), "forge": forge.web_url(), "forge_api": forge.api_url() }),
     };
-    let mut tasks = serve(listeners, &model, &pools, Arc::new(control));
+    let mut tasks = serve(listeners, &model, &pools, control::router(Arc::new(control)).merge(operate::router(Arc::new(operate))));
     tasks.extend(poll(&model, &pools, &aws, &logs)?);
     tasks.extend(tick(&config, &model, &pools));
     tasks.push(forward_task_events(&model, &aws)?);
-    Ok(Stack { aws, forge, pools, logs, model, front_url, webhook_secret_file, tasks: Background(tasks), scripted })
+    Ok(Stack { aws, forge, pools, logs, model, front_url, webhook_secret_file, control_token, tasks: Background(tasks), scripted })
 }
 
 fn launch(function: &crate::template::model::Function, bin_dir: &Path, aws: &Aws, logs: &Arc<LogBook>) -> Launch {
@@ -110,7 +121,7 @@ async fn start_aws(
         cluster: model.cluster.clone().context("the template has no ECS cluster")?,
         task_definitions: model.task_definitions.clone(),
         task_env_overrides: config.task_env_overrides.clone(),
-        on_log: Some(Arc::new(move |line: &crate::aws::LogLine| sink.write(&format!("agent-task/{}", line.container), &line.line))),
+        on_log: Some(Arc::new(move |line: &crate::aws::LogLine| sink.write_of_task(&line.container, &line.task, &line.line))),
         faults: config.faults.clone(),
         ..AwsConfig::default()
     };
@@ -134,7 +145,7 @@ fn aws_folder(data_dir: &Path) -> anyhow::Result<PathBuf> {
     Ok(folder)
 }
 
-fn serve(listeners: Listeners, model: &Model, pools: &[Arc<Pool>], control: Arc<Control>) -> Vec<JoinHandle<()>> {
+fn serve(listeners: Listeners, model: &Model, pools: &[Arc<Pool>], control: Router) -> Vec<JoinHandle<()>> {
     let of = |package: &str| pools.iter().find(|pool| pool.package() == package).cloned();
     let mut routes = Vec::new();
     for function in &model.functions {

@@ -1,0 +1,53 @@
+//! `patchbay redrive`: what was given up is tried again (R15), after what made it fail was mended.
+
+use super::output::print_result;
+use super::running::{Running, Which};
+use clap::Args;
+use serde::{Deserialize, Serialize};
+use std::process::ExitCode;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The queue whose dead letters to send again: events, runs or results, or its name in the template.
+    queue: String,
+    #[command(flatten)]
+    which: Which,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Redriven {
+    queue: String,
+    dead_letter_queue: String,
+    moved: u64,
+}
+
+pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let redriven: Redriven = Running::find(&arguments.which)?.post(&["queues", &arguments.queue, "redrive"]).await?;
+    if arguments.which.json {
+        print_result(&serde_json::to_string(&redriven)?);
+    } else {
+        print_result(&describe(&redriven));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn describe(Redriven { queue, dead_letter_queue, moved }: &Redriven) -> String {
+    match moved {
+        0 => format!("{dead_letter_queue} holds no dead letters."),
+        1 => format!("1 message moved from {dead_letter_queue} to {queue}."),
+        _ => format!("{moved} messages moved from {dead_letter_queue} to {queue}."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_moved_is_said_in_a_sentence() {
+        let said = |moved| describe(&Redriven { queue: "q".to_owned(), dead_letter_queue: "q-dlq".to_owned(), moved });
+        assert_eq!(said(0), "q-dlq holds no dead letters.");
+        assert_eq!(said(1), "1 message moved from q-dlq to q.");
+        assert_eq!(said(12), "12 messages moved from q-dlq to q.");
+    }
+}
