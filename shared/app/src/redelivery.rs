@@ -36,14 +36,22 @@ impl Reaper {
             return Ok(0);
         }
         let back = if minute % THOROUGHLY_EVERY_MINUTES == 0 { ALL_THERE_IS } else { LATELY };
-        let mut recovered = 0;
+        let (mut recovered, mut lost) = (0, None);
         for failed in self.services.forge.failed_deliveries(now - back).await? {
-            if failed.delivered_at + SETTLED <= now && self.recover(&failed, now).await? {
-                recovered += 1;
+            if failed.delivered_at + SETTLED > now {
+                continue;
+            }
+            match self.recover(&failed, now).await {
+                Ok(done) => recovered += usize::from(done),
+                // One that cannot be had must not keep those after it from being; the sweep's end says that there was one.
+                Err(error) => {
+                    tracing::error!(delivery = failed.guid, error = format!("{error:#}"), "a failed delivery could not be recovered");
+                    lost = Some(error);
+                }
             }
         }
         metrics::counter!("webhook.recovered").increment(recovered as u64);
-        Ok(recovered)
+        lost.map_or(Ok(recovered), Err)
     }
 
     async fn recover(&self, failed: &LoggedDelivery, now: Timestamp) -> anyhow::Result<bool> {
