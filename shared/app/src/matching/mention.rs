@@ -192,6 +192,7 @@ impl Matcher {
             task: None,
             result_key: None,
             status_comment: None,
+            status_unsure: false,
             status_at: None,
             branch: None,
             usage: Usage::default(),

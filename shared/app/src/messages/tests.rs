@@ -45,6 +45,7 @@ fn run(state: State) -> Run {
         task: None,
         result_key: None,
         status_comment: None,
+        status_unsure: false,
         status_at: None,
         branch: None,
         usage: Usage { model_calls: 2, input_tokens: 900, output_tokens: 100, cost_microusd: 12_300 },

@@ -50,6 +50,7 @@ impl Stage {
             task: None,
             result_key: None,
             status_comment: None,
+            status_unsure: false,
             status_at: None,
             branch: None,
             usage: Usage::default(),

@@ -61,6 +61,7 @@ pub(crate) fn run(index: u32) -> Run {
         task: None,
         result_key: None,
         status_comment: None,
+        status_unsure: false,
         status_at: None,
         branch: None,
         usage: Usage::default(),

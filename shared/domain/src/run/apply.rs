@@ -27,6 +27,7 @@ pub fn apply(run: &Run, input: &Input, now: Timestamp) -> Transition {
         Input::Done { effect } | Input::Abandoned { effect } => settle(&mut next, *effect, input),
         Input::StatusPosted { comment } => {
             next.status_comment = Some(*comment);
+            next.status_unsure = false;
             next.status_at = Some(now);
             finish(&mut next, Effect::UpdateStatus);
             true
@@ -255,6 +256,11 @@ fn settle(run: &mut Run, effect: Effect, input: &Input) -> bool {
         (Effect::StartTask, State::Starting) => Failure::new(FailureCode::Infrastructure, "the agent's task could not be started"),
         (Effect::PushBranch, State::Applying) => Failure::new(FailureCode::ForgeRefused, "the branch could not be written"),
         (Effect::OpenPullRequest, State::Applying) => Failure::new(FailureCode::ForgeRefused, "the pull request could not be opened"),
+        (Effect::UpdateStatus, _) => {
+            let removed = remove(run, effect);
+            run.status_unsure |= removed && run.status_comment.is_none();
+            return removed;
+        }
         _ => return remove(run, effect),
     };
     end(run, failed(failure))
@@ -309,7 +315,10 @@ fn decide(run: &mut Run, effect: Effect) -> bool {
             pending.place = place;
             pending.decided_after = pending.tries;
         }
-        None => run.outbox.push(PendingEffect { effect, tries: 0, decided_after: 0, not_before: None, place }),
+        None => {
+            let tries = u32::from(effect == Effect::UpdateStatus && run.status_unsure);
+            run.outbox.push(PendingEffect { effect, tries, decided_after: 0, not_before: None, place });
+        }
     }
     true
 }

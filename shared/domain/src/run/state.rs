@@ -37,6 +37,9 @@ pub struct Run {
     pub result_key: Option<String>,
     /// The one status comment.
     pub status_comment: Option<u64>,
+    /// The comment may have been created by a try that was given up: look for it before creating one (I3).
+    #[serde(default)]
+    pub status_unsure: bool,
     /// When the status comment was last written.
     #[serde(default)]
     pub status_at: Option<Timestamp>,

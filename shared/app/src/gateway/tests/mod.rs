@@ -131,6 +131,7 @@ fn running(delivery: &str) -> Run {
         task: None,
         result_key: None,
         status_comment: None,
+        status_unsure: false,
         status_at: None,
         branch: None,
         usage: Usage::default(),

@@ -115,3 +115,14 @@ fn an_effect_is_offered_where_it_belongs_and_when_its_time_has_come() {
     assert_eq!(run.next_effect(Place::Launch, at(60)).map(|p| p.effect), Some(Effect::UpdateStatus));
     assert_eq!(run.next_effect(Place::Results, at(60)), None);
 }
+
+#[test]
+fn a_comment_that_a_given_up_try_may_have_made_is_looked_for_before_the_next() {
+    let begun = begin(accepted(), Effect::UpdateStatus);
+    let given_up = after(begun, &[Input::Abandoned { effect: Effect::UpdateStatus }]);
+    let ended = after(given_up, &[Input::Cancel { reason: CancelReason::ThreadClosed }]);
+    let tries = |run: &Run| run.outbox.iter().find(|p| p.effect == Effect::UpdateStatus).map(|p| p.tries);
+    assert_eq!(tries(&ended), Some(1));
+    let found = after(begin(ended, Effect::UpdateStatus), &[Input::StatusPosted { comment: 7 }]);
+    assert_eq!((tries(&found), found.status_unsure), (None, false));
+}

@@ -48,6 +48,7 @@ pub(super) fn accepted() -> Run {
         task: None,
         result_key: None,
         status_comment: None,
+        status_unsure: false,
         status_at: None,
         branch: None,
         usage: Usage::default(),
