@@ -145,6 +145,8 @@ async fn what_appears_while_a_run_is_being_cancelled_is_taken_back() {
         assert!(matches!(after.state, State::Cancelled { .. }) && after.outbox.is_empty(), "{call}: {after:?}");
         assert_eq!(stage.branches(), [""; 0], "{call}");
         assert!(stage.github.pulls(REPO).iter().all(|pull| !pull.open), "{call}");
+        // Not left to the forge, which closes what lost its branch.
+        assert_eq!(stage.forge.count("close_pull_request"), usize::from(call == "open_pull_request"), "{call}");
         let said = stage.said(&run);
         assert!(said.len() == 1 && said[0].body.contains("What had been written was taken back."), "{call}: {said:?}");
         assert!(stage.cloud.seen().ecs.stopped.contains(&after.task.unwrap().arn), "{call}");
