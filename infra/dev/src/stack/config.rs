@@ -27,6 +27,8 @@ pub struct StackConfig {
     pub schedules: Schedules,
     /// Asked at every AWS call, see [`crate::aws::AwsConfig::faults`].
     pub faults: Option<FaultHook>,
+    /// Asked at every request to the local GitHub, see [`patchbay_testing::github::LocalGithubConfig::faults`].
+    pub forge_faults: Option<patchbay_testing::github::FaultHook>,
 }
 
 impl StackConfig {
@@ -43,6 +45,7 @@ impl StackConfig {
             task_env_overrides: BTreeMap::new(),
             schedules: Schedules::AsDeployed,
             faults: None,
+            forge_faults: None,
         }
     }
 }

@@ -60,9 +60,12 @@ impl Forge {
             ..AppConfig::new(app_id, slug, &app.private_key)
         };
         let bind = SocketAddr::from((Ipv4Addr::LOCALHOST, config.port.map_or(0, port_beside)));
-        let github = LocalGithub::start(LocalGithubConfig { bind, ..LocalGithubConfig::new(config.data_dir.join("github"), registered) })
-            .await
-            .context("the local GitHub does not start")?;
+        let github = LocalGithubConfig {
+            bind,
+            faults: config.forge_faults.clone(),
+            ..LocalGithubConfig::new(config.data_dir.join("github"), registered)
+        };
+        let github = LocalGithub::start(github).await.context("the local GitHub does not start")?;
         let token = github.create_user(PERSON)?;
         github.create_org(ORGANISATION, PERSON)?;
         github.install_app(ORGANISATION)?;

@@ -5,9 +5,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use super::access::Access;
+use super::faults::FaultHook;
 
 /// Where the local GitHub lives, and the App that is registered in it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct LocalGithubConfig {
     /// Bare repositories and state; a later start with the same folder goes on where this one ended.
     pub data_dir: PathBuf,
@@ -17,6 +18,8 @@ pub struct LocalGithubConfig {
     pub app: AppConfig,
     /// Requests that each token may make in an hour; then 403, as GitHub's primary rate limit.
     pub hourly_limit: u64,
+    /// Asked at every request to the API and to git.
+    pub faults: Option<FaultHook>,
 }
 
 /// The App that is registered at the local GitHub.
@@ -44,7 +47,7 @@ impl LocalGithubConfig {
     /// A local GitHub on a free port, with GitHub's rate limit for installations in large organizations.
     #[must_use]
     pub fn new(data_dir: impl Into<PathBuf>, app: AppConfig) -> Self {
-        Self { data_dir: data_dir.into(), bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), app, hourly_limit: 12_500 }
+        Self { data_dir: data_dir.into(), bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), app, hourly_limit: 12_500, faults: None }
     }
 }
 

@@ -9,6 +9,7 @@ mod api;
 mod auth;
 mod config;
 mod error;
+mod faults;
 mod git;
 mod git_diff;
 mod git_http;
@@ -27,6 +28,7 @@ mod world;
 
 pub use access::{Access, Level};
 pub use config::{AppConfig, LocalGithubConfig};
+pub use faults::{Fault, FaultHook, ForgeCall, Moment};
 pub use inspect::{CommentHistory, CommentView, DeliveryView, FileView, IssueView, PullView};
 pub use key::generate_app_key;
 
@@ -70,11 +72,12 @@ impl LocalGithub {
         let web = format!("http://{}", listener.local_addr()?);
         let urls = Urls { api: format!("{web}{}", server::API_PREFIX), web };
         let (outbox, queue) = mpsc::unbounded_channel();
+        let faults = config.faults.clone();
         let store = Store::new(open_world(config, urls.clone(), outbox)?);
         store.save()?;
         let (stop, stopped) = oneshot::channel();
         let tasks = vec![
-            tokio::spawn(server::serve(listener, Arc::clone(&store), stopped)),
+            tokio::spawn(server::serve(listener, Arc::clone(&store), faults, stopped)),
             tokio::spawn(hooks::deliver_all(Arc::clone(&store), queue)),
             tokio::spawn(Arc::clone(&store).keep_saved()),
         ];

@@ -1,6 +1,7 @@
 //! The local GitHub through its own doors: real HTTP, real git, real webhooks.
 
 mod app_tokens;
+mod faults;
 mod git_data;
 mod git_wire;
 mod hooks;
