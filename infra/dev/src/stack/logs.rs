@@ -75,6 +75,20 @@ impl LogBook {
         run_logs::lines_about(&self.folder, run, correlation)
     }
 
+    /// Everything that is in the files, by source.
+    ///
+    /// # Errors
+    /// If a file cannot be read.
+    pub fn all(&self) -> std::io::Result<Vec<(String, String)>> {
+        let mut logs = Vec::new();
+        for entry in std::fs::read_dir(&self.folder)? {
+            let path = entry?.path();
+            let source = path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            logs.push((source, String::from_utf8_lossy(&std::fs::read(&path)?).into_owned()));
+        }
+        Ok(logs)
+    }
+
     fn take(&self, source: &str, text: &str, task: Option<&str>) {
         let json = serde_json::from_str::<Value>(text).ok().filter(Value::is_object);
         let readable = json.as_ref().map_or_else(|| text.to_owned(), readable_line);

@@ -122,6 +122,16 @@ impl LocalGithub {
         self.store.look(|world| look(world, world.state.repositories.get(&repository_id(world, repository)?)?))
     }
 
+    /// The id and `owner/name` of every repository, in the order they were made.
+    #[must_use]
+    pub fn repositories(&self) -> Vec<(u64, String)> {
+        let full_name = |world: &World, one: &Repository| {
+            let owner = world.state.account(&one.owner).map_or(one.owner.as_str(), |owner| owner.login.as_str());
+            format!("{owner}/{}", one.name)
+        };
+        self.store.look(|world| world.state.repositories.values().map(|one| (one.id, full_name(world, one))).collect())
+    }
+
     /// An issue or pull request.
     #[must_use]
     pub fn issue(&self, repository: &str, number: u64) -> Option<IssueView> {

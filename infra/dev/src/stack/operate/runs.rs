@@ -43,12 +43,12 @@ pub struct HistoryEntry {
 }
 
 /// The runs table's items, as DynamoDB's JSON.
-pub(super) struct Items(pub(super) Vec<Map<String, Value>>);
+pub(crate) struct Items(pub(super) Vec<Map<String, Value>>);
 
 impl Items {
     /// All runs, newest first. One that this version cannot read is left out, with a warning.
     pub(super) fn summaries(&self) -> Vec<RunSummary> {
-        let runs = self.0.iter().filter(|item| text(item, "sk") == "run").filter_map(|item| match read_run(item) {
+        let runs = self.0.iter().filter(|item| text(item, "sk") == "run").filter_map(|item| match Self::read_run(item) {
             Ok(run) => Some((text(item, "pk"), run)),
             Err(error) => {
                 tracing::warn!("{error:#}");
@@ -80,7 +80,7 @@ impl Items {
         let of_run = |item: &&Map<String, Value>| text(item, "pk").split_once('#').is_some_and(|(_, run)| run == id);
         let items: Vec<_> = self.0.iter().filter(of_run).collect();
         let Some(run) = items.iter().find(|item| text(item, "sk") == "run") else { return Ok(None) };
-        let run = read_run(run)?;
+        let run = Self::read_run(run)?;
         let usage = items.iter().find(|item| text(item, "sk") == "ledger").map_or(run.usage, |item| spent(item));
         let entries = items.iter().filter(|item| text(item, "sk").starts_with("audit#"));
         let history = entries.map(|item| serde_json::from_str(text(item, "entry")).with_context(|| format!("the history of {id}")));
@@ -88,13 +88,15 @@ impl Items {
         history.sort_by_key(|entry| entry.at);
         Ok(Some(RunDetails { run, usage, history }))
     }
+
+    /// The run that an item with the sort key `run` holds.
+    pub(crate) fn read_run(item: &Map<String, Value>) -> anyhow::Result<Run> {
+        serde_json::from_str(text(item, "run")).with_context(|| format!("the run in {} cannot be read", text(item, "pk")))
+    }
 }
 
-fn read_run(item: &Map<String, Value>) -> anyhow::Result<Run> {
-    serde_json::from_str(text(item, "run")).with_context(|| format!("the run in {} cannot be read", text(item, "pk")))
-}
-
-fn text<'a>(item: &'a Map<String, Value>, attribute: &str) -> &'a str {
+/// An attribute's text; empty where there is none.
+pub(crate) fn text<'a>(item: &'a Map<String, Value>, attribute: &str) -> &'a str {
     item.get(attribute).and_then(|value| value["S"].as_str()).unwrap_or_default()
 }
 

@@ -1,0 +1,169 @@
+//! What a stack holds at one moment: everything that the invariants are about, read without a call of Patchbay's own.
+//!
+//! Plain data, so that the judgement over it is pure.
+
+use crate::aws::{Depth, TaskStatus};
+use crate::stack::Stack;
+use crate::stack::operate::runs::{Items, text};
+use anyhow::Context as _;
+use jiff::Timestamp;
+use patchbay_domain::ids::RunId;
+use patchbay_domain::run::Run;
+use patchbay_testing::github::{CommentHistory, DeliveryView, LocalGithub, PullView};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+/// Everything at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Evidence {
+    pub runs: Vec<RunEvidence>,
+    /// Slot rows with the runs that hold a place in them.
+    pub slots: Vec<(String, Vec<RunId>)>,
+    /// Delivery id → whether its claim is done.
+    pub claims: BTreeMap<String, bool>,
+    pub repositories: Vec<RepositoryEvidence>,
+    /// Every attempt to deliver a webhook.
+    pub deliveries: Vec<DeliveryView>,
+    pub tasks: Vec<TaskEvidence>,
+    /// Queues that functions read, by name.
+    pub queues: Vec<(String, Depth)>,
+    /// Dead-letter queues, by name.
+    pub dead_letters: Vec<(String, Depth)>,
+    /// What nobody may ever read in a comment or a log: what it is, and its text.
+    pub secrets: Vec<(&'static str, String)>,
+    /// All logs, by source.
+    pub logs: Vec<(String, String)>,
+}
+
+/// A run's row.
+#[derive(Clone, Debug)]
+pub struct RunEvidence {
+    pub run: Run,
+    /// The row's partition key, which begins with the workspace.
+    pub partition: String,
+    /// The row is in the index in which the reaper looks.
+    pub indexed: bool,
+}
+
+/// A repository as the local GitHub has it.
+#[derive(Clone, Debug, Default)]
+pub struct RepositoryEvidence {
+    pub id: u64,
+    /// `owner/name`, now.
+    pub name: String,
+    /// Every comment that a thread ever had, by the thread's number.
+    pub comments: BTreeMap<u64, Vec<CommentHistory>>,
+    pub pulls: Vec<PullView>,
+    /// Branches with their commits' messages, newest first.
+    pub branches: BTreeMap<String, Vec<String>>,
+}
+
+/// A task that ECS accepted.
+#[derive(Clone, Debug)]
+pub struct TaskEvidence {
+    pub id: String,
+    pub started_by: Option<String>,
+    pub created_at: Timestamp,
+    /// `None`: it runs.
+    pub stopped_at: Option<Timestamp>,
+}
+
+impl Evidence {
+    /// Reads everything. Counts as no call, and changes nothing.
+    ///
+    /// # Errors
+    /// If a table, a queue or a log cannot be read, or a run's row is unreadable.
+    pub async fn collect(stack: &Stack) -> anyhow::Result<Self> {
+        let rows = stack.aws().items(table(stack, "TABLE_RUNS")?).await?;
+        let claims = stack.aws().items(table(stack, "TABLE_DELIVERIES")?).await?;
+        let (queues, dead_letters) = depths(stack)?;
+        let github = stack.forge().local();
+        Ok(Self {
+            runs: runs(&rows)?,
+            slots: rows.iter().filter_map(slot).collect(),
+            claims: claims.iter().filter_map(claim).collect(),
+            repositories: github.map(|github| repositories(github)).unwrap_or_default(),
+            deliveries: github.map(|github| github.deliveries()).unwrap_or_default(),
+            tasks: stack.aws().tasks().into_iter().map(task).collect(),
+            queues,
+            dead_letters,
+            secrets: secrets(stack),
+            logs: stack.logs().all().context("the logs cannot be read")?,
+        })
+    }
+
+    /// The run with this id.
+    pub fn run(&self, id: &RunId) -> Option<&Run> {
+        self.runs.iter().map(|row| &row.run).find(|run| run.id == *id)
+    }
+}
+
+/// The name of the table that functions know by this variable.
+fn table<'a>(stack: &'a Stack, variable: &str) -> anyhow::Result<&'a str> {
+    let named = stack.template().functions.iter().find_map(|function| function.environment.get(variable));
+    named.map(String::as_str).with_context(|| format!("no function of the template has {variable}"))
+}
+
+fn runs(rows: &[Map<String, Value>]) -> anyhow::Result<Vec<RunEvidence>> {
+    let runs = rows.iter().filter(|row| text(row, "sk") == "run").map(|row| {
+        let run = Items::read_run(row)?;
+        Ok(RunEvidence { run, partition: text(row, "pk").to_owned(), indexed: row.contains_key("due_at") })
+    });
+    let mut runs: Vec<RunEvidence> = runs.collect::<anyhow::Result<_>>()?;
+    runs.sort_by_key(|row| row.run.created_at);
+    Ok(runs)
+}
+
+fn slot(row: &Map<String, Value>) -> Option<(String, Vec<RunId>)> {
+    let key = text(row, "sk").strip_prefix("slot#")?;
+    let holders = row.get("holders")?["SS"].as_array()?;
+    Some((key.to_owned(), holders.iter().filter_map(Value::as_str).map(|id| RunId(id.to_owned())).collect()))
+}
+
+fn claim(row: &Map<String, Value>) -> Option<(String, bool)> {
+    let delivery = text(row, "pk").rsplit('#').next().filter(|_| text(row, "sk") == "claim")?;
+    Some((delivery.to_owned(), row.get("done").is_some_and(|done| done["BOOL"] == true)))
+}
+
+fn task(task: crate::aws::TaskRecord) -> TaskEvidence {
+    let stopped_at = task.stopped_at.filter(|_| task.last_status == TaskStatus::Stopped);
+    TaskEvidence { id: task.id, started_by: task.started_by, created_at: task.created_at, stopped_at }
+}
+
+type Depths = Vec<(String, Depth)>;
+
+/// The queues that are read, and those that take their dead letters.
+fn depths(stack: &Stack) -> anyhow::Result<(Depths, Depths)> {
+    let dead: Vec<&String> = stack.template().queues.iter().filter_map(|queue| Some(&queue.redrive.as_ref()?.dead_letter_queue)).collect();
+    let depth = |name: &String| {
+        let queue = stack.aws().queue(name).with_context(|| format!("there is no queue {name}"))?;
+        anyhow::Ok((name.clone(), queue.depth()?))
+    };
+    let read = stack.template().queues.iter().map(|queue| &queue.name).filter(|name| !dead.contains(name));
+    Ok((read.map(depth).collect::<anyhow::Result<_>>()?, dead.iter().map(|name| depth(name)).collect::<anyhow::Result<_>>()?))
+}
+
+fn repositories(github: &LocalGithub) -> Vec<RepositoryEvidence> {
+    let look = |(id, name): (u64, String)| {
+        let pulls = github.pulls(&name);
+        let numbers = github.issues(&name).into_iter().map(|issue| issue.number).chain(pulls.iter().map(|pull| pull.number));
+        RepositoryEvidence {
+            comments: numbers.map(|number| (number, github.comment_history(&name, number))).collect(),
+            branches: github.branches(&name).into_iter().map(|branch| (branch.clone(), github.commit_messages(&name, &branch))).collect(),
+            pulls,
+            id,
+            name,
+        }
+    };
+    github.repositories().into_iter().map(look).collect()
+}
+
+/// What the functions know and nobody else may. Of the key one line of its middle: logs are searched line by line.
+fn secrets(stack: &Stack) -> Vec<(&'static str, String)> {
+    let app = stack.forge().app();
+    let line = app.private_key.lines().nth(2).unwrap_or_default().to_owned();
+    [("the webhook secret", app.webhook_secret.clone()), ("the App's private key", line)]
+        .into_iter()
+        .filter(|(_, text)| text.len() > 8)
+        .collect()
+}
