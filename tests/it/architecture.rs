@@ -204,6 +204,35 @@ fn a_lambda_functions_main_only_wires() {
     none(breaches);
 }
 
+/// The first argument of every macro that counts, in production code.
+fn counted_under(text: &str) -> Vec<&str> {
+    let starts = ["counter!(", "gauge!(", "histogram!("];
+    let rests = starts.iter().flat_map(|start| text.split(start).skip(1));
+    rests.map(|rest| rest.split([',', ')']).next().unwrap_or_default().trim()).collect()
+}
+
+#[test]
+fn metrics_are_counted_under_listed_names_and_every_listed_name_is_counted() {
+    let production = |path: &str| (path.starts_with("functions/") || path.starts_with("shared/")) && !path.contains("/tests/");
+    let sources: Vec<(String, String)> = sources().into_iter().filter(|(path, _)| production(path)).collect();
+    let metrics = std::fs::read_to_string(root().join("shared/domain/src/metric.rs")).expect("the list of metrics is there");
+    let constants =
+        metrics.lines().filter_map(|line| line.strip_prefix("pub const ")?.split_once(": &str").map(|(name, _)| name.to_owned()));
+    let mut uncounted: BTreeSet<String> = constants.map(|name| format!("metric::{name}")).collect();
+    assert_eq!(uncounted.len(), patchbay_domain::metric::ALL.len(), "every name is in ALL once");
+    let mut breaches = Vec::new();
+    for (path, text) in &sources {
+        for name in counted_under(text) {
+            uncounted.remove(name);
+            if !name.starts_with("metric::") {
+                breaches.push(format!("{path} counts under {name}, not under a name of patchbay_domain::metric"));
+            }
+        }
+    }
+    breaches.extend(uncounted.into_iter().map(|name| format!("nobody counts under {name}")));
+    none(breaches);
+}
+
 #[test]
 fn no_test_is_skipped() {
     let mark = concat!("#[", "ignore");

@@ -1,8 +1,9 @@
 //! What template.yaml must hold beyond what `sam validate --lint` and cfn-lint see.
 //!
-//! `document` reads the template, `queues`, `privileges` and `resources` hold the rules. A rule takes the template and
+//! `document` reads the template, `alarms`, `queues`, `privileges` and `resources` hold the rules. A rule takes the template and
 //! returns its breaches, so that `every_rule_notices_its_breach` can break the template in memory and see the rule fail.
 
+mod alarms;
 mod document;
 mod privileges;
 mod queues;
@@ -95,8 +96,23 @@ fn the_bucket_is_sealed_private_and_forgets() {
 }
 
 #[test]
-fn queues_and_functions_have_their_alarms() {
-    holds(resources::alarms);
+fn everything_that_needs_an_alarm_has_one() {
+    holds(alarms::watched);
+}
+
+#[test]
+fn every_alarm_tells_somebody_and_says_where_its_remedy_stands() {
+    holds(alarms::telling);
+}
+
+#[test]
+fn every_metric_that_is_watched_is_emitted() {
+    holds(alarms::emitted);
+}
+
+#[test]
+fn the_dashboard_shows_every_alarm() {
+    holds(alarms::shown);
 }
 
 #[test]
@@ -165,8 +181,34 @@ fn every_rule_notices_its_breach() {
         (resources::agent_task, container(1, "Essential"), json!(true)),
         (resources::bucket, own("Bucket", "PublicAccessBlockConfiguration/BlockPublicPolicy"), json!(false)),
         (resources::bucket, own("Bucket", "LifecycleConfiguration/Rules/0/ExpirationInDays"), json!(30)),
-        (resources::alarms, "/Resources/RunsQueueDlqAlarm".into(), Value::Null),
-        (resources::alarms, "/Resources/RunReaperErrorsAlarm".into(), Value::Null),
+        (alarms::watched, "/Resources/RunsQueueDlqAlarm".into(), Value::Null),
+        (alarms::watched, own("RunsQueueAgeAlarm", "Threshold"), json!(3000)),
+        (alarms::watched, "/Resources/RunReaperErrorsAlarm".into(), Value::Null),
+        (alarms::watched, "/Resources/CertificateExpiryAlarm".into(), Value::Null),
+        (alarms::watched, own("WebhookFailuresAlarm", "Threshold"), json!(5)),
+        (alarms::watched, own("StuckRunAlarm", "MetricName"), json!("run.stück")),
+        (alarms::watched, own("UninstallSpikeAlarm", "Threshold"), json!(1000)),
+        (alarms::telling, own("StuckRunAlarm", "AlarmActions"), json!([])),
+        (alarms::telling, own("StuckRunAlarm", "AlarmDescription"), json!("A run went past its deadline. docs/operate.md#stuck")),
+        (alarms::telling, own("StuckRunAlarm", "TreatMissingData"), Value::Null),
+        (alarms::emitted, own("StuckRunAlarm", "MetricName"), json!("runs.stuck")),
+        (alarms::emitted, own("StuckRunAlarm", "Namespace"), json!("Patchbay")),
+        (alarms::emitted, own("StuckRunAlarm", "Dimensions/0/Value"), json!("run-launcher")),
+        (
+            alarms::emitted,
+            own("RedactionAlarm", "Metrics/0/Expression/Fn::Sub"),
+            json!("SELECT SUM(\"redaction.hits\") FROM SCHEMA(\"Patchbay/${AWS::StackName}\", service)"),
+        ),
+        (alarms::emitted, own("RedactionAlarm", "Metrics/0/Expression/Fn::Sub"), json!("SUM(METRICS())")),
+        (
+            alarms::emitted,
+            own("Dashboard", "DashboardBody/Fn::Sub"),
+            json!(
+                r#"{"widgets":[{"properties":{"metrics":[["Patchbay/${AWS::StackName}","webhook.recieved","service","webhook-intake"]]}}]}"#
+            ),
+        ),
+        (alarms::emitted, "/Globals/Function/Environment/Variables/METRICS_NAMESPACE".into(), json!("Patchbay")),
+        (alarms::shown, own("Dashboard", "DashboardBody/Fn::Sub"), json!(r#"{"widgets":[]}"#)),
         (resources::doors, own("TaskGateway", "FunctionUrlConfig/InvokeMode"), json!("BUFFERED")),
         (resources::doors, own("HttpApi", "DefaultRouteSettings"), Value::Null),
     ];

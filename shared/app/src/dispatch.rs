@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use patchbay_aws::queue::Queue;
 use patchbay_aws::tables::runs::{RunsTable, Save};
 use patchbay_domain::ids::{RunId, WorkspaceId};
+use patchbay_domain::metric;
 use patchbay_domain::run::{Input, Place, Run, State, apply};
 
 /// SQS delays a message by at most 15 minutes; what waits longer is woken by the reaper.
@@ -96,6 +97,6 @@ pub(crate) fn log_transition(before: &Run, after: &Run, input: &Input) {
     }
     if after.state.is_terminal() && !before.state.is_terminal() {
         let outcome = after.state.name();
-        metrics::counter!("run.completed", "outcome" => outcome).increment(1);
+        metrics::counter!(metric::RUN_COMPLETED, "outcome" => outcome).increment(1);
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::drive::backoff;
 use jiff::Timestamp;
+use patchbay_domain::metric;
 use patchbay_domain::run::{Effect, Input, PendingEffect, Run};
 use patchbay_domain::task::{Failure, FailureCode};
 use patchbay_forge::ForgeError;
@@ -16,7 +17,7 @@ pub(crate) fn input_for(run: &Run, pending: &PendingEffect, error: &ForgeError) 
     tracing::warn!(run = %run.id, effect = effect.name(), tries = pending.tries, %error, "the forge refused");
     match error {
         ForgeError::RateLimited { retry_at } => {
-            metrics::counter!("forge.rate_limited").increment(1);
+            metrics::counter!(metric::FORGE_RATE_LIMITED).increment(1);
             Input::Postponed { effect, retry_at: (*retry_at).max(backoff(now, 1)) }
         }
         ForgeError::Transient(_) => Input::Postponed { effect, retry_at: backoff(now, pending.tries) },

@@ -9,6 +9,7 @@ use patchbay_aws::secrets::Secrets;
 use patchbay_domain::envelope::{Body, Delivery};
 use patchbay_domain::event::Provider;
 use patchbay_domain::ids::{ConnectionId, DeliveryId};
+use patchbay_domain::metric;
 use patchbay_forge::github::convert::check_json_depth;
 use patchbay_forge::github::webhook::{SignatureError, verify_signature};
 use serde::Deserialize;
@@ -73,16 +74,14 @@ impl Intake {
     ///
     /// Calls: one send; a blob write before it for what does not fit a message; a secret read every five minutes.
     pub async fn handle_github(&self, headers: WebhookHeaders<'_>, body: &[u8]) -> IntakeReply {
-        metrics::counter!("webhook.received").increment(1);
+        metrics::counter!(metric::WEBHOOK_RECEIVED).increment(1);
         let reply = self.receive(headers, body).await;
-        match &reply {
-            IntakeReply::Accepted(_) => {}
-            IntakeReply::Refused { status, why } => {
-                metrics::counter!("webhook.rejected").increment(1);
-                tracing::warn!(status, why, event = headers.event, delivery = headers.delivery, bytes = body.len(), "webhook refused");
-            }
-            IntakeReply::Unavailable => metrics::counter!("webhook.failed").increment(1),
+        if let IntakeReply::Refused { status, why } = &reply {
+            tracing::warn!(status, why, event = headers.event, delivery = headers.delivery, bytes = body.len(), "webhook refused");
         }
+        let (refused, failed) = (matches!(reply, IntakeReply::Refused { .. }), matches!(reply, IntakeReply::Unavailable));
+        metrics::histogram!(metric::WEBHOOK_REFUSED).record(u8::from(refused));
+        metrics::histogram!(metric::WEBHOOK_FAILED).record(u8::from(failed));
         reply
     }
 

@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use patchbay_aws::blobs::Blobs;
 use patchbay_aws::tasks::{Tasks, classify};
 use patchbay_domain::ids::{RunId, WorkspaceId};
+use patchbay_domain::metric;
 use patchbay_domain::run::{Input, Run, State, TaskEnd};
 
 /// The due index has this many shards.
@@ -45,7 +46,7 @@ impl Reaper {
             redelivered: *redelivered.as_ref().unwrap_or(&0),
         };
         tracing::info!(due = sweep.due, orphans = sweep.orphans, redelivered = sweep.redelivered, "sweep done");
-        metrics::gauge!("run.overdue").set(sweep.due as f64);
+        metrics::gauge!(metric::RUN_OVERDUE).set(sweep.due as f64);
         due.and(orphans).and(redelivered)?;
         Ok(sweep)
     }
@@ -72,7 +73,7 @@ impl Reaper {
             return Ok(());
         }
         if run.deadline_at.is_some_and(|at| at <= now) && !run.state.is_terminal() {
-            metrics::counter!("run.stuck").increment(1);
+            metrics::counter!(metric::RUN_STUCK).increment(1);
             dispatch.tell(workspace, id, &Input::DeadlinePassed).await?;
             return Ok(());
         }

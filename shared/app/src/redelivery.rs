@@ -10,6 +10,7 @@ use patchbay_aws::tables::deliveries::DeliveriesTable;
 use patchbay_domain::envelope::{Body, Delivery};
 use patchbay_domain::event::Provider;
 use patchbay_domain::ids::{ConnectionId, DeliveryId};
+use patchbay_domain::metric;
 use patchbay_forge::LoggedDelivery;
 use sha2::{Digest, Sha256};
 
@@ -35,9 +36,13 @@ impl Reaper {
         if minute % EVERY_MINUTES != 0 {
             return Ok(0);
         }
-        let back = if minute % THOROUGHLY_EVERY_MINUTES == 0 { ALL_THERE_IS } else { LATELY };
+        let thoroughly = minute % THOROUGHLY_EVERY_MINUTES == 0;
+        let log = self.services.forge.failed_deliveries(now - if thoroughly { ALL_THERE_IS } else { LATELY }).await?;
+        if thoroughly {
+            metrics::gauge!(metric::WEBHOOK_GAP_HOURS).set(gap(&log, now).as_secs_f64() / 3600.0);
+        }
         let (mut recovered, mut lost) = (0, None);
-        for failed in self.services.forge.failed_deliveries(now - back).await? {
+        for failed in log {
             if failed.delivered_at + SETTLED > now {
                 continue;
             }
@@ -50,16 +55,16 @@ impl Reaper {
                 }
             }
         }
-        metrics::counter!("webhook.recovered").increment(recovered as u64);
+        metrics::counter!(metric::WEBHOOK_RECOVERED).increment(recovered as u64);
         lost.map_or(Ok(recovered), Err)
     }
 
     async fn recover(&self, failed: &LoggedDelivery, now: Timestamp) -> anyhow::Result<bool> {
-        match failed.status_code {
-            // Refused for what it is: the same bytes would get the same answer.
-            400 | 401 => return Ok(false),
-            413 => return self.take_from_log(failed, now).await,
-            _ => {}
+        if refused_for_good(failed) {
+            return Ok(false);
+        }
+        if failed.status_code == 413 {
+            return self.take_from_log(failed, now).await;
         }
         tracing::warn!(delivery = failed.guid, event = failed.event, status = failed.status_code, "asking for a failed delivery again");
         self.services.forge.redeliver(failed.id).await?;
@@ -89,5 +94,38 @@ impl Reaper {
         tracing::warn!(delivery = failed.guid, bytes = json.len(), "taking a delivery that was too large from the forge's log");
         enqueue(&self.recovery.events, &self.blobs, delivery, &json, &group).await?;
         Ok(true)
+    }
+}
+
+/// Refused for what it is: the same bytes would get the same answer.
+fn refused_for_good(failed: &LoggedDelivery) -> bool {
+    matches!(failed.status_code, 400 | 401)
+}
+
+/// How long ago the oldest delivery failed that still does; zero if none does.
+fn gap(log: &[LoggedDelivery], now: Timestamp) -> SignedDuration {
+    let failing = log.iter().filter(|failed| !refused_for_good(failed));
+    failing.map(|failed| now.duration_since(failed.delivered_at)).max().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gap_is_the_age_of_the_oldest_that_still_fails_and_was_not_refused_for_good() {
+        let now = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(100);
+        let failed = |hours: i64, status_code: u16| LoggedDelivery {
+            id: 1,
+            guid: "guid".to_owned(),
+            delivered_at: now - SignedDuration::from_hours(hours),
+            status_code,
+            event: "issues".to_owned(),
+            action: None,
+            redelivery: false,
+        };
+        assert_eq!(gap(&[], now), SignedDuration::ZERO);
+        assert_eq!(gap(&[failed(70, 401), failed(60, 400)], now), SignedDuration::ZERO);
+        assert_eq!(gap(&[failed(2, 503), failed(30, 502), failed(70, 401)], now), SignedDuration::from_hours(30));
     }
 }

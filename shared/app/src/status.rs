@@ -3,6 +3,7 @@
 use crate::forge_outcome::input_for;
 use crate::messages;
 use patchbay_aws::blobs::Blobs;
+use patchbay_domain::metric;
 use patchbay_domain::redact;
 use patchbay_domain::run::{Input, Outcome, PendingEffect, Run, State};
 use patchbay_domain::task::StoredResult;
@@ -43,7 +44,7 @@ pub(crate) fn outbound(run: &Run, text: String) -> String {
     match redact::scan(&text, &[]) {
         None => text,
         Some(hit) => {
-            metrics::counter!("redaction.hit").increment(1);
+            metrics::counter!(metric::REDACTION_HIT).increment(1);
             tracing::error!(run = %run.id, kind = hit.kind.name(), "a secret was kept out of a comment");
             redact::redact(&text)
         }

@@ -12,15 +12,16 @@ use tracing::Span;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::JsonFields;
 
-const NAMESPACE: &str = "Patchbay";
+const DEFAULT_NAMESPACE: &str = "Patchbay";
 const DEFAULT_FILTER: &str = "info,aws_smithy_runtime=warn,aws_smithy_runtime_api=warn,hyper_util=warn";
 
 static COLLECTOR: OnceLock<&'static Collector> = OnceLock::new();
 
-/// Starts logs (filter from `PATCHBAY_LOG`, default info) and metrics (dimension `service`) for `function`. Call it
-/// first in `main`; a second call changes nothing.
+/// Starts logs (filter from `PATCHBAY_LOG`, default info) and metrics (namespace from `METRICS_NAMESPACE`, dimension
+/// `service`) for `function`. Call it first in `main`; a second call changes nothing.
 pub fn init(function: &'static str) {
-    let filter = EnvReader::new().optional("PATCHBAY_LOG").and_then(|text| EnvFilter::try_new(text).ok());
+    let env = EnvReader::new();
+    let filter = env.optional("PATCHBAY_LOG").and_then(|text| EnvFilter::try_new(text).ok());
     let started = tracing_subscriber::fmt()
         .with_env_filter(filter.unwrap_or_else(|| EnvFilter::new(DEFAULT_FILTER)))
         .fmt_fields(JsonFields::new())
@@ -30,7 +31,8 @@ pub fn init(function: &'static str) {
     if started.is_err() {
         return;
     }
-    match Builder::new().cloudwatch_namespace(NAMESPACE).with_dimension("service", function).init() {
+    let namespace = env.optional("METRICS_NAMESPACE").unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned());
+    match Builder::new().cloudwatch_namespace(namespace).with_dimension("service", function).init() {
         Ok(collector) => drop(COLLECTOR.set(collector)),
         Err(error) => tracing::error!(%error, "no metrics"),
     }

@@ -9,6 +9,7 @@ pub mod envelope;
 pub mod event;
 pub mod ids;
 pub mod markdown;
+pub mod metric;
 pub mod policy;
 pub mod redact;
 pub mod run;

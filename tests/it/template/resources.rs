@@ -1,7 +1,7 @@
-//! Rules about everything that is neither a queue nor a role: folders, tables, logs, the agent's task, the bucket,
-//! alarms and the two doors.
+//! Rules about everything that is neither a queue, a role nor an alarm: folders, tables, logs, the agent's task, the
+//! bucket and the two doors.
 
-use super::document::{Template, each, list, referred, root};
+use super::document::{Template, each, list, root};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -132,24 +132,6 @@ pub(super) fn bucket(template: &Template) -> Vec<String> {
         }
     }
     breaches
-}
-
-/// R47: dead letters, age, errors, throttles; and every alarm can reach somebody.
-pub(super) fn alarms(template: &Template) -> Vec<String> {
-    let alarms = template.of_type("AWS::CloudWatch::Alarm");
-    let watched = |resource: &str, metric: &str| {
-        alarms.iter().any(|(_, a)| a["MetricName"] == metric && list(&a["Dimensions"]).any(|d| referred(d).iter().any(|r| r == resource)))
-    };
-    let mut wanted = vec![("HttpApi", "5xx")];
-    for (queue, _) in template.of_type("AWS::SQS::Queue") {
-        wanted.push((queue, if queue.ends_with("Dlq") { "ApproximateNumberOfMessagesVisible" } else { "ApproximateAgeOfOldestMessage" }));
-    }
-    for (function, _) in template.functions() {
-        wanted.extend([(function, "Errors"), (function, "Throttles")]);
-    }
-    let missing = wanted.into_iter().filter(|(r, m)| !watched(r, m)).map(|(r, m)| format!("nobody watches {m} of {r}"));
-    let silent = alarms.iter().filter(|(_, a)| !referred(&a["AlarmActions"]).contains(&"AlarmTopicArn".to_owned()));
-    missing.chain(silent.map(|(a, _)| format!("{a} reaches nobody"))).collect()
 }
 
 /// task-gateway streams for 15 minutes; the API throttles as a whole, never by route or address (R10).

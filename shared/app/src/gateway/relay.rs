@@ -9,6 +9,7 @@ use super::reply::{GatewayError, Reply, ReplyBody};
 use bytes::Bytes;
 use patchbay_aws::tables::runs::{Reservation, RunsTable};
 use patchbay_aws::telemetry;
+use patchbay_domain::metric;
 use patchbay_domain::redact::Secrets as Redactor;
 use patchbay_domain::run::Run;
 use patchbay_domain::task::{ModelProvider, Usage};
@@ -104,7 +105,7 @@ impl Gateway {
                 return Ok((request, call));
             }
         }
-        metrics::counter!("model.budget_spent").increment(1);
+        metrics::counter!(metric::MODEL_BUDGET_SPENT).increment(1);
         tracing::info!(run = %run.id, budget_microusd = run.budget_microusd, "the run's budget is spent");
         let budget = run.budget_microusd as f64 / 1_000_000.0;
         Err(GatewayError::new(402, "budget", format!("the run's budget of ${budget:.2} does not cover another model call")))
@@ -204,10 +205,10 @@ impl Call {
 /// If this fails, what was set aside stays spent: the budget may be used up too early, never overspent.
 async fn settle(runs: &RunsTable, capability: &Capability, reserved: u64, usage: Usage) {
     let (run, attempt) = (&capability.run, capability.attempt);
-    metrics::counter!("model.calls").increment(1);
-    metrics::counter!("model.tokens", "kind" => "input").increment(usage.input_tokens);
-    metrics::counter!("model.tokens", "kind" => "output").increment(usage.output_tokens);
-    metrics::counter!("model.cost_microusd").increment(usage.cost_microusd);
+    metrics::counter!(metric::MODEL_CALLS).increment(1);
+    metrics::counter!(metric::MODEL_TOKENS, "kind" => "input").increment(usage.input_tokens);
+    metrics::counter!(metric::MODEL_TOKENS, "kind" => "output").increment(usage.output_tokens);
+    metrics::counter!(metric::MODEL_COST_MICROUSD).increment(usage.cost_microusd);
     tracing::info!(%run, attempt, input = usage.input_tokens, output = usage.output_tokens, microusd = usage.cost_microusd, "model call");
     if let Err(error) = runs.settle(&capability.workspace, run, reserved, &usage).await {
         tracing::error!(%run, %error, "a model call was not settled");

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use patchbay_aws::tables::core::{Connection, ConnectionStatus};
 use patchbay_domain::event::{Event, InstallationChange, InstallationChangeKind, Repository};
 use patchbay_domain::ids::{ConnectionId, WorkspaceId};
+use patchbay_domain::metric;
 use patchbay_domain::run::CancelReason;
 
 impl Matcher {
@@ -45,6 +46,9 @@ impl Matcher {
         self.services.core.put_repositories(&workspace, &connection, &change.added).await?;
         let gone: Vec<u64> = change.removed.iter().map(|r| r.id).collect();
         self.services.core.remove_repositories(&workspace, &connection, &gone).await?;
+        if status != ConnectionStatus::Active {
+            metrics::counter!(metric::CONNECTION_LOST).increment(1);
+        }
         let cancelled = self.cancel_what_lost_its_ground(change, &connection).await?;
         Ok(Verdict::done(format!("installation {}; {cancelled} runs ended", change_word(change.change))))
     }

@@ -23,6 +23,7 @@ use patchbay_aws::tables::threads::ThreadsTable;
 use patchbay_domain::command::Names;
 use patchbay_domain::envelope::{Body, Delivery, EventMessage};
 use patchbay_domain::event::{Detail, Event, Push};
+use patchbay_domain::metric;
 use patchbay_forge::ForgeError;
 use patchbay_forge::github::convert::parse_event;
 
@@ -63,6 +64,13 @@ impl Matcher {
     pub async fn handle_message(&self, message: EventMessage, ends_at: Timestamp) -> anyhow::Result<Handled> {
         let EventMessage::V1(delivery) = message;
         patchbay_aws::telemetry::correlate(delivery.id.as_str());
+        let taken = self.take(&delivery, ends_at).await;
+        let failed = !matches!(taken, Ok(Handled::Done | Handled::Later(_)));
+        metrics::histogram!(metric::WEBHOOK_FAILED).record(u8::from(failed));
+        taken
+    }
+
+    async fn take(&self, delivery: &Delivery, ends_at: Timestamp) -> anyhow::Result<Handled> {
         let now = Timestamp::now();
         let provider = delivery.provider.as_str();
         let claim =
@@ -75,12 +83,11 @@ impl Matcher {
             }
             Claim::Busy { until } => return Ok(Handled::Later(until)),
             Claim::OtherBody => {
-                metrics::counter!("webhook.failed").increment(1);
                 tracing::error!(audit = true, "refused: the same delivery id came with another body");
                 return Ok(Handled::Drop("the same delivery id came with another body".to_owned()));
             }
         }
-        let decided = self.decide(&delivery, claim == Claim::TakenUp).await;
+        let decided = self.decide(delivery, claim == Claim::TakenUp).await;
         if !matches!(decided, Ok(Handled::Done)) {
             // The next try need not wait for this one's lease.
             self.deliveries.give_back(provider, &delivery.endpoint, &delivery.id).await?;
@@ -107,7 +114,7 @@ impl Matcher {
         log_verdict(delivery, event.as_ref(), &verdict);
         self.keep_payload(delivery).await?;
         self.complete(delivery, event.as_ref(), &verdict).await?;
-        metrics::counter!("webhook.processed").increment(1);
+        metrics::counter!(metric::WEBHOOK_PROCESSED).increment(1);
         Ok(Handled::Done)
     }
 

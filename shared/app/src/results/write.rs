@@ -6,6 +6,7 @@ use crate::messages;
 use crate::status::place_of;
 use patchbay_domain::change_set::{Change, ChangeSet, Content, validate};
 use patchbay_domain::event::SubjectKind;
+use patchbay_domain::metric;
 use patchbay_domain::policy::Policy;
 use patchbay_domain::redact;
 use patchbay_domain::run::state::PushedBranch;
@@ -175,7 +176,7 @@ fn refusal(run: &Run, changes: &ChangeSet) -> Option<Failure> {
     let message = ("the commit message", changes.commit_message.as_str());
     for (place, text) in files.chain([message]) {
         if let Some(hit) = redact::scan(text, &[]) {
-            metrics::counter!("redaction.hit").increment(1);
+            metrics::counter!(metric::REDACTION_HIT).increment(1);
             tracing::error!(run = %run.id, kind = hit.kind.name(), "a change that holds a secret was refused");
             return Some(Failure::new(
                 FailureCode::Blocked,

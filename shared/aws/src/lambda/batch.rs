@@ -6,6 +6,7 @@ use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
+use patchbay_domain::metric;
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, SystemTime};
 use tracing::Instrument;
@@ -93,7 +94,7 @@ where
                 Handled::Retry
             }
             Ok(Err(panic)) => {
-                metrics::counter!("message.panicked").increment(1);
+                metrics::counter!(metric::MESSAGE_PANICKED).increment(1);
                 tracing::error!(error = panic_text(panic.as_ref()), "message panicked");
                 Handled::Retry
             }

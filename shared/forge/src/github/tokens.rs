@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use octocrab::auth::create_jwt;
 use octocrab::jsonwebtoken::EncodingKey;
 use octocrab::models::AppId;
+use patchbay_domain::metric;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -121,7 +122,7 @@ impl Tokens {
         let call = Call::post("/app/installations/{installation}/access_tokens", &[&scope.installation.to_string()], body);
         let answer = transport.send(&call, Credential::App(&self.app_jwt()?)).await.map_err(mint_refusal)?;
         let minted: Minted = answer.json()?;
-        metrics::counter!("token.refreshed").increment(1);
+        metrics::counter!(metric::TOKEN_REFRESHED).increment(1);
         tracing::debug!(installation = scope.installation, repository = scope.repository, ?purpose, "token minted");
         Ok(Token { secret: minted.token.into(), expires_at: minted.expires_at })
     }

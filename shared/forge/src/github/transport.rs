@@ -11,6 +11,7 @@ use http_body_util::{BodyExt, Limited};
 use jiff::Timestamp;
 use octocrab::service::middleware::retry::RetryConfig;
 use octocrab::{OctoBody, Octocrab};
+use patchbay_domain::metric;
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use std::error::Error;
@@ -158,11 +159,11 @@ fn plain_text(error: &(dyn Error + 'static)) -> String {
     if words.is_empty() { "the request failed".to_owned() } else { words.join(": ") }
 }
 
-/// One gauge without labels: each label set would be a metric of its own.
+/// Without labels: each label set would be a metric of its own. Not a gauge, which would say the last value for ever.
 fn observe_budget(headers: &HeaderMap) {
     let number = |name: &str| headers.get(name)?.to_str().ok()?.parse::<u32>().ok();
     if let Some(remaining) = number("x-ratelimit-remaining") {
-        metrics::gauge!("forge.rate_limit_remaining").set(remaining);
+        metrics::histogram!(metric::FORGE_RATE_LIMIT_REMAINING).record(remaining);
     }
 }
 
