@@ -3,7 +3,6 @@
 use crate::world::{HELLO, World, project, script};
 use anyhow::{Context, Result};
 use hmac::{Hmac, KeyInit, Mac};
-use patchbay::stack::STACK_NAME;
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -169,8 +168,8 @@ async fn every_payload_sample_goes_through_intake_and_matcher() -> Result<()> {
     let decided = world.log("trigger-matcher")?.lines().filter(|line| line.contains("event decided")).count();
     assert!(decided >= names.len(), "{decided} of {} samples were decided", names.len());
     for queue in ["EventsQueueDlq", "RunsQueueDlq", "ResultsQueueDlq"] {
-        let queue = world.stack.aws().queue(&format!("{STACK_NAME}-{queue}")).context("a queue")?;
-        assert_eq!(queue.depth()?.visible, 0, "{}", queue.name());
+        let queue = world.stack.queue(queue).context("a queue")?;
+        assert_eq!(queue.depth().await?.visible, 0, "{}", queue.name());
     }
     world.end().await;
     Ok(())

@@ -2,6 +2,7 @@
 
 mod architecture;
 mod command_line;
+mod emulator;
 mod endings;
 mod intake;
 mod issue_to_pr;

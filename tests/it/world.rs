@@ -1,6 +1,7 @@
 //! The harness of the journeys: a whole local stack with a local GitHub, the verbs of people, and waiting for what
 //! must be seen. Nothing here knows how Patchbay does it.
 
+use crate::emulator::Emulators;
 use anyhow::{Context, Result};
 use patchbay::stack::build::{Build, build_functions};
 use patchbay::stack::forge::{ORGANISATION, PERSON};
@@ -21,6 +22,7 @@ pub(crate) struct World {
     pub(crate) github: Arc<LocalGithub>,
     pub(crate) data: PathBuf,
     _folder: TempDir,
+    _emulators: Emulators,
 }
 
 /// The repository of most journeys.
@@ -40,11 +42,13 @@ impl World {
         let mut config = StackConfig::new(project().join("template.yaml"), data.clone(), bin_dir());
         config.task_env_overrides.insert("PATCHBAY_AGENT".to_owned(), "scripted".to_owned());
         config.schedules = Schedules::OnRequest;
+        let emulators = Emulators::start().await?;
+        config.aws_elsewhere = emulators.addresses.clone();
         change(&mut config);
         let stack = Stack::start(config).await?;
         let github = Arc::clone(stack.forge().local().context("the forge is local")?);
         github.create_repository(ORGANISATION, "hello", &[("hello.py", "print(\"hello\")\n"), ("README.md", "# Hello\n\nGreets.\n")])?;
-        Ok(Self { stack, github, data, _folder: folder })
+        Ok(Self { stack, github, data, _folder: folder, _emulators: emulators })
     }
 
     /// The person opens an issue.

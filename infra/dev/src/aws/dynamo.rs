@@ -109,7 +109,8 @@ fn create_table(database: &Database, spec: &TableSpec) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn create_request(spec: &TableSpec) -> Value {
+/// CreateTable's input for a table.
+pub(super) fn create_request(spec: &TableSpec) -> Value {
     let key = |hash: &str, range: Option<&String>| {
         let hash = json!({"AttributeName": hash, "KeyType": "HASH"});
         let range = range.map(|range| json!({"AttributeName": range, "KeyType": "RANGE"}));

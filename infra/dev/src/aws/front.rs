@@ -4,6 +4,7 @@ use super::calls::CallLedger;
 use super::dynamo::Dynamo;
 use super::ecs::Ecs;
 use super::error::{Answer, AwsError};
+use super::foreign::Foreign;
 use super::kms::Kms;
 use super::request::parse_call;
 use super::s3::S3;
@@ -33,6 +34,8 @@ pub(super) struct Services {
     pub(super) secrets: Secrets,
     pub(super) kms: Kms,
     pub(super) ecs: Ecs,
+    /// Services that another emulator plays; the fields of this one are empty then.
+    pub(super) foreign: Foreign,
     /// Ends long polls, so that the endpoint can end.
     pub(super) shutdown: CancellationToken,
 }
@@ -65,6 +68,10 @@ async fn answer(services: &Services, parts: &Parts, body: Bytes) -> Result<Respo
     let input = input.map_err(|error| AwsError::refused("SerializationException", error.to_string()))?;
     let call = parse_call(parts, &input)?;
     services.calls.before(&call)?;
+    if let Some(answer) = services.foreign.forward(call.service, parts, &body).await {
+        services.calls.after(&call)?;
+        return answer;
+    }
     let json = match call.service {
         "dynamodb" => Err(services.dynamo.forward(parts, body).await),
         "s3" => Err(services.s3.handle(parts, body).await),

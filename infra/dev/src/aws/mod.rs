@@ -8,8 +8,10 @@ mod disk;
 mod dynamo;
 pub mod ecs;
 mod error;
+mod foreign;
 mod front;
 mod kms;
+mod queue;
 mod request;
 mod s3;
 mod secrets;
@@ -21,6 +23,8 @@ mod tests;
 pub use calls::{Call, FaultHook, Moment, Use};
 pub use ecs::{LogLine, LogSink, Spawner, StopCode, TaskRecord, TaskStatus};
 pub use error::AwsError;
+pub use foreign::{ForeignQueue, REPLACEABLE, parse_addresses};
+pub use queue::Queue;
 pub use spec::{
     AwsConfig, Condition, ContainerSpec, Dependency, IndexSpec, MountPoint, QueueSpec, Redrive, TableSpec, TaskDefinitionSpec, VolumeSpec,
 };
@@ -71,14 +75,19 @@ impl Aws {
         let shutdown = CancellationToken::new();
         // Ends what has been started when a later part fails to.
         let guard = shutdown.clone().drop_guard();
+        let foreign = foreign::Foreign::open(&config).await?;
+        let played_here = |service: &str| !foreign.plays(service);
+        let tables = if played_here("dynamodb") { &config.tables[..] } else { &[] };
+        let queues = if played_here("sqs") { &config.queues[..] } else { &[] };
         let services = Arc::new(Services {
             calls: calls::CallLedger::new(config.faults.clone()),
-            dynamo: dynamo::Dynamo::start(data_dir, &config.tables, shutdown.clone()).await?,
-            sqs: Arc::new(Sqs::open(data_dir, &config.queues, endpoint.clone())?),
+            dynamo: dynamo::Dynamo::start(data_dir, tables, shutdown.clone()).await?,
+            sqs: Arc::new(Sqs::open(data_dir, queues, endpoint.clone())?),
             s3: s3::S3::open(data_dir, &config.buckets)?,
             secrets: secrets::Secrets::open(data_dir, &config.secrets)?,
             kms: kms::Kms::open(data_dir, &config.keys)?,
             ecs: Ecs::open(&config, shutdown.clone())?,
+            foreign,
             shutdown: shutdown.clone(),
         });
         let router = front::router(services.clone());
@@ -96,17 +105,34 @@ impl Aws {
         &self.endpoint
     }
 
-    /// A queue by name; `None` when the configuration lists no such queue.
+    /// A queue by name, here or elsewhere; `None` when the configuration lists no such queue.
+    pub fn any_queue(&self, name: &str) -> Option<Queue> {
+        if let Some(queue) = self.services.foreign.queue(name) {
+            let dead_letters = queue.dead_letter_queue().and_then(|name| self.services.foreign.queue(name));
+            return Some(Queue::Foreign(queue, dead_letters));
+        }
+        self.queue(name).map(Queue::Own)
+    }
+
+    /// A queue of this emulation by name; `None` when the configuration lists no such queue, or SQS is elsewhere.
     pub fn queue(&self, name: &str) -> Option<QueueHandle> {
         QueueHandle::new(self.services.sqs.clone(), name)
     }
 
-    /// Gives a secret a new current text, creating it when absent. The last text becomes AWSPREVIOUS.
+    /// Gives a secret a new current text, creating it when absent. The last text becomes AWSPREVIOUS. Returns its ARN.
     ///
     /// # Errors
-    /// When the file cannot be written.
-    pub fn put_secret(&self, name: &str, text: &str) -> Result<(), AwsError> {
-        self.services.secrets.put(name, text)
+    /// When the file cannot be written, or Secrets Manager is elsewhere and fails.
+    pub async fn put_secret(&self, name: &str, text: &str) -> Result<String, AwsError> {
+        match self.services.foreign.put_secret(name, text).await {
+            Some(put) => put,
+            None => self.services.secrets.put(name, text).map(|()| Self::secret_arn(name)),
+        }
+    }
+
+    /// The ARNs of keys that another emulator chose, by the key's name in the configuration.
+    pub fn foreign_keys(&self) -> &BTreeMap<String, String> {
+        self.services.foreign.key_arns()
     }
 
     /// A secret's ARN, as `!Ref` of it gives.
@@ -127,7 +153,10 @@ impl Aws {
     /// # Errors
     /// When there is no such table, or the database fails.
     pub async fn items(&self, table: &str) -> anyhow::Result<Vec<Map<String, Value>>> {
-        self.services.dynamo.items(table).await
+        match self.services.foreign.items(table).await {
+            Some(items) => Ok(items?),
+            None => self.services.dynamo.items(table).await,
+        }
     }
 
     /// Every task state change (RUNNING, STOPPED) from now on, in EventBridge's form. Changes that nobody could

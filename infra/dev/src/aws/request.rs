@@ -19,6 +19,11 @@ const TARGETS: [(&str, &str); 5] = [
     ("AmazonEC2ContainerServiceV20141113", "ecs"),
 ];
 
+/// What the `X-Amz-Target` of a service's operations begins with; `None` for S3.
+pub(super) fn target_prefix(service: &str) -> Option<&'static str> {
+    TARGETS.iter().find(|(_, known)| *known == service).map(|(prefix, _)| *prefix)
+}
+
 /// Understands a request; `input` is the body's JSON, null for S3.
 ///
 /// # Errors

@@ -35,6 +35,8 @@ pub struct AwsConfig {
     pub port: Option<u16>,
     /// Told of every line that a container writes.
     pub on_log: Option<LogSink>,
+    /// Services that another emulator plays, by IAM's name, and where: `http://…`. What is listed here is made there then.
+    pub elsewhere: BTreeMap<String, String>,
     /// Asked before and after every operation; may answer in its place.
     pub faults: Option<FaultHook>,
 }

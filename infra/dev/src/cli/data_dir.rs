@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, bail};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -32,6 +33,9 @@ pub struct Info {
     pub control_url: String,
     /// The bearer token that its operator's routes want.
     pub control_token: String,
+    /// AWS services that another emulator plays, and where.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub aws_elsewhere: BTreeMap<String, String>,
     /// Where a real forge reaches the webhook, through a tunnel.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub public_webhook_url: Option<String>,

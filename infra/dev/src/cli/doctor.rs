@@ -127,6 +127,7 @@ fn check_template(project: &Project) -> Verdict {
             aws_endpoint: String::new(),
             function_urls: urls,
             api_url: String::new(),
+            arns: [].into(),
         })
     });
     match read {

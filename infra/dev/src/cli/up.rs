@@ -3,6 +3,7 @@
 use super::data_dir::{DataDir, ForgeUser, Info};
 use super::output::{Progress, print_result};
 use super::{DEFAULT_PORT, Project, default_data_dir, setup};
+use crate::aws::parse_addresses;
 use crate::stack::{ForgeConfig, Stack, forge};
 use anyhow::bail;
 use clap::Args;
@@ -24,6 +25,10 @@ pub(super) struct Arguments {
     /// Where the real GitHub reaches this machine: a tunnel to the port.
     #[arg(long)]
     public_url: Option<String>,
+    /// Another AWS emulator in place of the stack's own: URL for DynamoDB, SQS, S3, Secrets Manager and KMS, or SERVICE=URL
+    /// for one of them (dynamodb, sqs, s3, secretsmanager, kms). Can be given several times.
+    #[arg(long, value_name = "[SERVICE=]URL")]
+    aws_endpoint: Vec<String>,
     /// Print one line of JSON on stdout and nothing else.
     #[arg(long)]
     json: bool,
@@ -61,9 +66,11 @@ async fn start(arguments: &Arguments, project: &Project, data: &DataDir, progres
     if matches!(forge, ForgeConfig::Local) && arguments.public_url.is_some() {
         bail!("--public-url is for a real forge; name it with --forge");
     }
+    let aws_elsewhere = parse_addresses(&arguments.aws_endpoint)?;
     let mut config = setup::prepare(project, data.path().to_owned(), !arguments.no_build, progress).await?;
     config.port = (arguments.port != 0).then_some(arguments.port);
     config.forge = forge;
+    config.aws_elsewhere = aws_elsewhere;
     progress.say(&format!("Model: {}.", config.model.describe()));
     let step = progress.step("Starting the stack");
     let stack = Stack::start(config).await;
@@ -76,6 +83,7 @@ fn info(stack: &Stack, arguments: &Arguments, data: &DataDir) -> anyhow::Result<
     Ok(Info {
         public_webhook_url: arguments.public_url.as_ref().map(|url| format!("{}/webhooks/github", url.trim_end_matches('/'))),
         webhook_url,
+        aws_elsewhere: parse_addresses(&arguments.aws_endpoint)?,
         forge_url: stack.forge().web_url().to_owned(),
         forge_api_url: stack.forge().api_url().to_owned(),
         webhook_secret_file: stack.webhook_secret_file().to_owned(),
@@ -95,6 +103,12 @@ fn describe(info: &Info, progress: &Progress) {
         ));
     }
     progress.say(&format!("GitHub:     {} (API {})", info.forge_url, info.forge_api_url));
+    for (service, url) in &info.aws_elsewhere {
+        progress.say(&format!("AWS:        {service} is at {url}, not the stack's own"));
+    }
+    if !info.aws_elsewhere.is_empty() {
+        progress.say("            Lambda, API Gateway, EventBridge, ECS and every service not listed are the stack's own.");
+    }
     if let Some(user) = &info.forge_user {
         progress.say(&format!("You are:    {}, token {}; the App is installed on all of {}", user.login, user.token, forge::ORGANISATION));
     }

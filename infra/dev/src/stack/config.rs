@@ -25,6 +25,8 @@ pub struct StackConfig {
     /// Environment that replaces the task definition's own (`PATCHBAY_AIDER`, `PATCHBAY_AGENT`).
     pub task_env_overrides: BTreeMap<String, String>,
     pub schedules: Schedules,
+    /// AWS services that another emulator plays, see [`crate::aws::AwsConfig::elsewhere`].
+    pub aws_elsewhere: BTreeMap<String, String>,
     /// Asked at every AWS call, see [`crate::aws::AwsConfig::faults`].
     pub faults: Option<FaultHook>,
     /// Asked at every request to the local GitHub, see [`patchbay_testing::github::LocalGithubConfig::faults`].
@@ -44,6 +46,7 @@ impl StackConfig {
             parameters: BTreeMap::new(),
             task_env_overrides: BTreeMap::new(),
             schedules: Schedules::AsDeployed,
+            aws_elsewhere: BTreeMap::new(),
             faults: None,
             forge_faults: None,
         }

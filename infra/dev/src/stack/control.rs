@@ -2,7 +2,7 @@
 
 use super::http::event::scheduled_event;
 use super::lambda::{Outcome, Pool};
-use crate::aws::{Aws, QueueHandle};
+use crate::aws::{Aws, Queue};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
@@ -14,7 +14,7 @@ use std::sync::{Arc, Weak};
 /// What the routes look at.
 pub(super) struct Control {
     pub(super) pools: Vec<Arc<Pool>>,
-    pub(super) queues: Vec<QueueHandle>,
+    pub(super) queues: Vec<Queue>,
     /// Weak: an open connection must not keep them alive when the stack ends.
     pub(super) aws: Weak<Aws>,
     pub(super) github: Option<Weak<LocalGithub>>,
@@ -29,14 +29,13 @@ pub(super) fn router(control: Arc<Control>) -> Router {
 async fn status(State(control): State<Arc<Control>>) -> Json<Value> {
     let functions: Map<_, _> =
         control.pools.iter().map(|pool| (pool.package().to_owned(), json!({ "processes": pool.processes() }))).collect();
-    let queues: Map<_, _> = control
-        .queues
-        .iter()
-        .filter_map(|queue| {
-            let depth = queue.depth().ok()?;
-            Some((queue.name().to_owned(), json!({ "visible": depth.visible, "in_flight": depth.in_flight, "delayed": depth.delayed })))
-        })
-        .collect();
+    let mut queues = Map::new();
+    for queue in &control.queues {
+        if let Ok(depth) = queue.depth().await {
+            let depth = json!({ "visible": depth.visible, "in_flight": depth.in_flight, "delayed": depth.delayed });
+            queues.insert(queue.name().to_owned(), depth);
+        }
+    }
     Json(json!({
         "ready": true, "urls": control.urls, "functions": functions, "queues": queues,
         "calls": {

@@ -5,7 +5,7 @@
 
 use super::lambda::{Outcome, Pool};
 use super::logs::LogBook;
-use crate::aws::{AwsError, MessageAttribute, QueueHandle, REGION, ReceivedMessage};
+use crate::aws::{AwsError, MessageAttribute, Queue, REGION, ReceivedMessage};
 use crate::template::model::QueueMapping;
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -25,7 +25,7 @@ const LONG_POLL: Duration = Duration::from_secs(20);
 pub(super) struct Poller {
     pub(super) mapping: QueueMapping,
     pub(super) pool: Arc<Pool>,
-    pub(super) queue: QueueHandle,
+    pub(super) queue: Queue,
     pub(super) logs: Arc<LogBook>,
 }
 
@@ -75,7 +75,7 @@ impl Poller {
             }
         };
         for receipt in done {
-            if let Err(error) = self.queue.delete(receipt) {
+            if let Err(error) = self.queue.delete(receipt).await {
                 self.complain(&format!("deleting from {} failed: {error}", self.queue.name()));
             }
         }
@@ -199,7 +199,8 @@ mod tests {
             partial_failures: true,
             max_concurrency: Some(2),
         };
-        let poller = Poller { mapping, pool: Arc::clone(&function.pool), queue: queue.clone(), logs: Arc::clone(&function.logs) };
+        let poller =
+            Poller { mapping, pool: Arc::clone(&function.pool), queue: Queue::Own(queue.clone()), logs: Arc::clone(&function.logs) };
         let polling = tokio::spawn(poller.run());
         let given_up = dead.receive(10, None, Duration::from_secs(20)).await.unwrap();
         assert_eq!(given_up.iter().map(|message| message.body.as_str()).collect::<Vec<_>>(), ["fail"]);

@@ -23,7 +23,7 @@ mod start;
 
 pub use config::{ForgeConfig, ModelConfig, RealForge, STACK_NAME, Schedules, StackConfig};
 
-use crate::aws::Aws;
+use crate::aws::{Aws, Queue};
 use crate::model::ScriptedModel;
 use crate::template::Model;
 use forge::Forge;
@@ -81,6 +81,11 @@ impl Stack {
     /// The emulated AWS.
     pub fn aws(&self) -> &Arc<Aws> {
         &self.aws
+    }
+
+    /// A queue by its logical id, wherever SQS is.
+    pub fn queue(&self, id: &str) -> Option<Queue> {
+        self.aws.any_queue(&format!("{STACK_NAME}-{id}"))
     }
 
     /// The forge, local or real.
@@ -146,7 +151,7 @@ impl Stack {
         let mut quiet = 0;
         let deadline = tokio::time::Instant::now() + patience;
         loop {
-            let busy = self.under_way();
+            let busy = self.under_way().await;
             // Between a message and the function that takes it there is a moment in which neither shows.
             quiet = if busy.is_empty() { quiet + 1 } else { 0 };
             if quiet == 4 {
@@ -157,7 +162,7 @@ impl Stack {
         }
     }
 
-    fn under_way(&self) -> Vec<String> {
+    async fn under_way(&self) -> Vec<String> {
         let mut busy = Vec::new();
         let undelivered =
             self.forge.local().is_some_and(|github| github.deliveries().iter().any(|delivery| delivery.status_code.is_none()));
@@ -169,9 +174,11 @@ impl Stack {
         }
         let dead: Vec<_> = self.model.queues.iter().filter_map(|queue| Some(&queue.redrive.as_ref()?.dead_letter_queue)).collect();
         for queue in self.model.queues.iter().filter(|queue| !dead.contains(&&queue.name)) {
-            let depth = self.aws.queue(&queue.name).and_then(|queue| queue.depth().ok());
-            if depth.is_some_and(|depth| depth.visible > 0) {
-                busy.push(queue.name.clone());
+            // A queue that cannot say how full it is may hold anything.
+            if let Some(queue) = self.aws.any_queue(&queue.name)
+                && queue.depth().await.map_or(true, |depth| depth.visible > 0)
+            {
+                busy.push(queue.name().to_owned());
             }
         }
         if self.aws.tasks().iter().any(|task| task.last_status != crate::aws::TaskStatus::Stopped) {

@@ -13,12 +13,13 @@ use super::operate::{self, Operate};
 use super::parameters::parameters;
 use super::servers::Listeners;
 use super::{Background, Stack, rules, schedules, secrets};
-use crate::aws::{Aws, AwsConfig, NewMessage, QueueHandle};
+use crate::aws::{Aws, AwsConfig, NewMessage, Queue};
 use crate::model::ScriptedModel;
 use crate::template::{Deployment, Model, Template};
 use anyhow::{Context as _, bail};
 use axum::Router;
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::task::JoinHandle;
@@ -32,8 +33,9 @@ pub(super) async fn start(config: StackConfig) -> anyhow::Result<Stack> {
         stack_name: STACK_NAME.to_owned(),
         parameters: config.parameters.clone(),
         aws_endpoint: "http://127.0.0.1:0".to_owned(),
-        function_urls: std::collections::BTreeMap::new(),
+        function_urls: BTreeMap::new(),
         api_url: String::new(),
+        arns: BTreeMap::new(),
     };
     let declared = template.functions_with_url()?;
     deployment.function_urls = declared.iter().map(|id| (id.clone(), String::new())).collect();
@@ -48,11 +50,13 @@ pub(super) async fn start(config: StackConfig) -> anyhow::Result<Stack> {
     let forge = Forge::start(&config, &format!("{front_url}/webhooks/github"), &webhook_secret_file).await?;
     deployment.parameters = parameters(&config.model, &forge, &config.parameters);
 
-    // Names do not depend on where AWS listens; queue URLs do. So: names first, then AWS, then everything.
+    // Names do not depend on where AWS listens; queue URLs do, and another emulator chooses some ids itself. So: names first, then AWS, then everything.
     let names = template.evaluate(&deployment)?;
     check_binaries(&names, &config.bin_dir)?;
-    let (aws, scripted) = start_aws(&config, &names, &forge, &logs).await?;
+    let (aws, scripted) = start_aws(&config, &names, &logs).await?;
     let aws = Arc::new(aws);
+    deployment.arns = put_secrets(&aws, &names, &forge, model_secret(&config.model, scripted.as_ref())).await?;
+    deployment.arns.extend(aws.foreign_keys().clone());
     deployment.aws_endpoint = aws.endpoint().trim_end_matches('/').to_owned();
     let model = template.evaluate(&deployment)?;
 
@@ -62,14 +66,14 @@ pub(super) async fn start(config: StackConfig) -> anyhow::Result<Stack> {
     let runs_table = model.functions.iter().find_map(|function| function.environment.get("TABLE_RUNS"));
     let operate = Operate {
         aws: Arc::downgrade(&aws),
-        queues: model.queues.iter().filter_map(|queue| aws.queue(&queue.name)).collect(),
+        queues: model.queues.iter().filter_map(|queue| aws.any_queue(&queue.name)).collect(),
         runs_table: runs_table.context("no function of the template has TABLE_RUNS")?.clone(),
         logs: Arc::clone(&logs),
         token: control_token.clone(),
     };
     let control = Control {
         pools: pools.clone(),
-        queues: model.queues.iter().filter_map(|queue| aws.queue(&queue.name)).collect(),
+        queues: model.queues.iter().filter_map(|queue| aws.any_queue(&queue.name)).collect(),
         aws: Arc::downgrade(&aws),
         github: forge.local().map(Arc::downgrade),
         urls: json!({ "api": front_url, "functions": deployment.function_urls, "aws": aws.endpoint(), "forge": forge.web_url(), "forge_api": forge.api_url() }),
@@ -96,19 +100,10 @@ fn check_binaries(model: &Model, bin_dir: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn start_aws(
-    config: &StackConfig,
-    model: &Model,
-    forge: &Forge,
-    logs: &Arc<LogBook>,
-) -> anyhow::Result<(Aws, Option<ScriptedModel>)> {
-    let (scripted, model_secret) = match &config.model {
-        ModelConfig::Scripted => {
-            let scripted = ScriptedModel::start().await?;
-            let secret = json!({ "base_url": scripted.base_url(), "api_key": "scripted" });
-            (Some(scripted), secret)
-        }
-        ModelConfig::Real { base_url, api_key, .. } => (None, json!({ "base_url": base_url, "api_key": api_key })),
+async fn start_aws(config: &StackConfig, model: &Model, logs: &Arc<LogBook>) -> anyhow::Result<(Aws, Option<ScriptedModel>)> {
+    let scripted = match &config.model {
+        ModelConfig::Scripted => Some(ScriptedModel::start().await?),
+        ModelConfig::Real { .. } => None,
     };
     let sink = Arc::clone(logs);
     let aws_config = AwsConfig {
@@ -122,21 +117,34 @@ async fn start_aws(
         task_definitions: model.task_definitions.clone(),
         task_env_overrides: config.task_env_overrides.clone(),
         on_log: Some(Arc::new(move |line: &crate::aws::LogLine| sink.write_of_task(&line.container, &line.task, &line.line))),
+        elsewhere: config.aws_elsewhere.clone(),
         faults: config.faults.clone(),
         ..AwsConfig::default()
     };
     let aws = Aws::start(aws_config).await.context("the emulated AWS does not start")?;
-    // Secrets follow the configuration: a restart may bring another model or a rotated key.
+    Ok((aws, scripted))
+}
+
+fn model_secret(config: &ModelConfig, scripted: Option<&ScriptedModel>) -> serde_json::Value {
+    match config {
+        ModelConfig::Scripted => json!({ "base_url": scripted.map(ScriptedModel::base_url), "api_key": "scripted" }),
+        ModelConfig::Real { base_url, api_key, .. } => json!({ "base_url": base_url, "api_key": api_key }),
+    }
+}
+
+/// Secrets follow the configuration: a restart may bring another model or a rotated key. Their ARNs by name.
+async fn put_secrets(aws: &Aws, model: &Model, forge: &Forge, of_model: serde_json::Value) -> anyhow::Result<BTreeMap<String, String>> {
     let app = forge.app();
+    let mut arns = BTreeMap::new();
     for (id, text) in [
         ("WebhookSecret", json!({ "github": [app.webhook_secret] })),
         ("GithubAppSecret", json!({ "app_id": app.app_id, "slug": app.slug, "private_key": app.private_key })),
-        ("ModelSecret", model_secret),
+        ("ModelSecret", of_model),
     ] {
         let name = model.secrets.get(id).with_context(|| format!("the template has no secret {id}"))?;
-        aws.put_secret(name, &text.to_string())?;
+        arns.insert(name.clone(), aws.put_secret(name, &text.to_string()).await?);
     }
-    Ok((aws, scripted))
+    Ok(arns)
 }
 
 fn aws_folder(data_dir: &Path) -> anyhow::Result<PathBuf> {
@@ -193,12 +201,12 @@ fn forward_task_events(model: &Model, aws: &Arc<Aws>) -> anyhow::Result<JoinHand
         while let Some(event) = events.recv().await {
             for (_, queue) in targets.iter().filter(|(pattern, _)| rules::matches(pattern, &event)) {
                 // EventBridge delivers at least once or to its own dead letters; a failing local store has nowhere to go.
-                _ = queue.send(NewMessage { body: event.to_string(), ..NewMessage::default() });
+                _ = queue.send(NewMessage { body: event.to_string(), ..NewMessage::default() }).await;
             }
         }
     }))
 }
 
-fn queue(aws: &Aws, name: &str) -> anyhow::Result<QueueHandle> {
-    aws.queue(name).with_context(|| format!("the template has no queue {name}"))
+fn queue(aws: &Aws, name: &str) -> anyhow::Result<Queue> {
+    aws.any_queue(name).with_context(|| format!("the template has no queue {name}"))
 }

@@ -31,8 +31,15 @@ impl Scope<'_> {
         Ok(match self.kind(line, id)?.as_str() {
             "AWS::SQS::Queue" => self.queue_url(&name),
             "AWS::SecretsManager::Secret" | "AWS::ECS::TaskDefinition" => self.arn(line, id)?,
+            "AWS::KMS::Key" => self.key_id(line, id)?,
             _ => name,
         })
+    }
+
+    /// A key's id is the last part of its ARN.
+    fn key_id(&self, line: usize, id: &str) -> Result<String, TemplateError> {
+        let arn = self.arn(line, id)?;
+        Ok(arn.rsplit_once('/').map_or(arn.clone(), |(_, key)| key.to_owned()))
     }
 
     /// `GetAtt`: one attribute of a resource.
@@ -45,7 +52,8 @@ impl Scope<'_> {
         match (self.kind(line, id)?.as_str(), attribute) {
             (_, "Arn" | "TopicArn") => self.arn(line, id),
             ("AWS::SQS::Queue", "QueueUrl") => Ok(self.queue_url(&self.physical_name(line, id)?)),
-            ("AWS::SQS::Queue", "QueueName") | ("AWS::KMS::Key", "KeyId") => self.physical_name(line, id),
+            ("AWS::SQS::Queue", "QueueName") => self.physical_name(line, id),
+            ("AWS::KMS::Key", "KeyId") => self.key_id(line, id),
             ("AWS::Serverless::HttpApi", "ApiEndpoint") => Ok(self.deployment.api_url.clone()),
             ("AWS::ECR::Repository", "RepositoryUri") => Ok(format!("local/{}", self.physical_name(line, id)?)),
             (_, "GroupId" | "Id" | "SubnetId" | "VpcId") => self.physical_name(line, id),
@@ -91,6 +99,9 @@ impl Scope<'_> {
     /// The ARN of a resource.
     pub(crate) fn arn(&self, line: usize, id: &str) -> Result<String, TemplateError> {
         let name = self.physical_name(line, id)?;
+        if let Some(chosen) = self.deployment.arns.get(&name) {
+            return Ok(chosen.clone());
+        }
         let (service, rest) = match self.kind(line, id)?.as_str() {
             "AWS::SQS::Queue" => ("sqs", name),
             "AWS::DynamoDB::Table" => ("dynamodb", format!("table/{name}")),

@@ -48,6 +48,8 @@ pub struct Deployment {
     pub function_urls: BTreeMap<String, String>,
     /// The HTTP API's address, without a slash at the end.
     pub api_url: String,
+    /// The ARNs of secrets and keys that AWS has chosen, by name; any other is made from its name.
+    pub arns: BTreeMap<String, String>,
 }
 
 /// A template that has been read but not yet deployed anywhere.

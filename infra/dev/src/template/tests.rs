@@ -85,6 +85,7 @@ fn deployment() -> Deployment {
         aws_endpoint: "http://127.0.0.1:9".to_owned(),
         function_urls: [("Gateway".to_owned(), "http://127.0.0.1:8/".to_owned())].into(),
         api_url: "http://127.0.0.1:7".to_owned(),
+        arns: BTreeMap::new(),
     }
 }
 

@@ -3,6 +3,7 @@
 mod dynamo;
 mod ecs;
 mod ecs_stop;
+mod foreign;
 mod front;
 mod keys_and_secrets;
 mod s3;

@@ -6,7 +6,7 @@
 pub mod runs;
 
 use super::logs::LogBook;
-use crate::aws::{Aws, QueueHandle};
+use crate::aws::{Aws, Queue};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
@@ -23,7 +23,7 @@ use std::sync::{Arc, Weak};
 pub(super) struct Operate {
     /// Weak: an open connection must not keep it alive when the stack ends.
     pub(super) aws: Weak<Aws>,
-    pub(super) queues: Vec<QueueHandle>,
+    pub(super) queues: Vec<Queue>,
     pub(super) runs_table: String,
     pub(super) logs: Arc<LogBook>,
     pub(super) token: String,
@@ -73,7 +73,7 @@ async fn redrive(State(operate): State<Arc<Operate>>, Path(name): Path<String>) 
         let names: Vec<_> = redriven.iter().map(|(queue, _)| short_name(queue.name())).collect();
         return Err(refused(StatusCode::NOT_FOUND, &format!("there is no queue {name} with dead letters; there are {}", names.join(", "))));
     };
-    let moved = queue.take_dead_letters_back().map_err(failed)?;
+    let moved = queue.take_dead_letters_back().await.map_err(failed)?;
     Ok(Json(json!({ "queue": queue.name(), "dead_letter_queue": dead_letter_queue, "moved": moved })))
 }
 

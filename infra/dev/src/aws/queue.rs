@@ -1,0 +1,99 @@
+//! A queue for this process, wherever SQS is: what mappings poll, rules send to, and status looks into.
+
+use super::error::AwsError;
+use super::foreign::ForeignQueue;
+use super::sqs::{Depth, NewMessage, QueueHandle, ReceivedMessage};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// One queue. Cheap to clone.
+#[derive(Clone)]
+pub enum Queue {
+    /// Of this emulation. Calls are not counted.
+    Own(QueueHandle),
+    /// Of another, with the queue of its dead letters.
+    Foreign(Arc<ForeignQueue>, Option<Arc<ForeignQueue>>),
+}
+
+impl Queue {
+    /// The queue's name.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Own(queue) => queue.name(),
+            Self::Foreign(queue, _) => queue.name(),
+        }
+    }
+
+    /// The queue's ARN.
+    pub fn arn(&self) -> String {
+        match self {
+            Self::Own(queue) => queue.arn(),
+            Self::Foreign(queue, _) => queue.arn().to_owned(),
+        }
+    }
+
+    /// Receives up to `max` messages and hides them for `visibility` (`None`: the queue's own); waits up to `wait`
+    /// (at most 20 s) for the first. An empty list when none came.
+    ///
+    /// # Errors
+    /// When the queue's service fails.
+    pub async fn receive(&self, max: usize, visibility: Option<Duration>, wait: Duration) -> Result<Vec<ReceivedMessage>, AwsError> {
+        match self {
+            Self::Own(queue) => queue.receive(max, visibility, wait).await,
+            Self::Foreign(queue, _) => queue.receive(max, visibility, wait).await,
+        }
+    }
+
+    /// Deletes a received message.
+    ///
+    /// # Errors
+    /// For text that never was a receipt, or when the queue's service fails.
+    pub async fn delete(&self, receipt_handle: &str) -> Result<(), AwsError> {
+        match self {
+            Self::Own(queue) => queue.delete(receipt_handle),
+            Self::Foreign(queue, _) => queue.delete(receipt_handle).await,
+        }
+    }
+
+    /// Sends a message. Returns its id.
+    ///
+    /// # Errors
+    /// What SQS would refuse, or when the queue's service fails.
+    pub async fn send(&self, message: NewMessage) -> Result<String, AwsError> {
+        match self {
+            Self::Own(queue) => queue.send(message),
+            Self::Foreign(queue, _) => queue.send(message).await,
+        }
+    }
+
+    /// How many messages the queue holds now.
+    ///
+    /// # Errors
+    /// When the queue's service fails.
+    pub async fn depth(&self) -> Result<Depth, AwsError> {
+        match self {
+            Self::Own(queue) => queue.depth(),
+            Self::Foreign(queue, _) => queue.depth().await,
+        }
+    }
+
+    /// The name of the queue that takes this one's dead letters, if one does.
+    pub fn dead_letter_queue(&self) -> Option<String> {
+        match self {
+            Self::Own(queue) => queue.dead_letter_queue(),
+            Self::Foreign(queue, _) => queue.dead_letter_queue().map(str::to_owned),
+        }
+    }
+
+    /// Sends every dead letter to this queue again. Returns how many.
+    ///
+    /// # Errors
+    /// When the queue has no dead-letter queue, or its service fails.
+    pub async fn take_dead_letters_back(&self) -> Result<usize, AwsError> {
+        match self {
+            Self::Own(queue) => queue.take_dead_letters_back(),
+            Self::Foreign(queue, Some(source)) => queue.take_back(source).await,
+            Self::Foreign(_, None) => Err(AwsError::refused("InvalidParameterValue", "The queue has no dead-letter queue.")),
+        }
+    }
+}
