@@ -3,7 +3,7 @@
 
 mod neutralise;
 
-pub use neutralise::{commit_message, neutralise};
+pub use neutralise::{commit_message, is_inert, neutralise};
 
 use crate::markdown::regions::Regions;
 

@@ -3,6 +3,7 @@
 
 use super::regions::{Fence, Regions, open_fence};
 use super::{chars, fence};
+use crate::text::{is_inert, neutralise};
 use std::borrow::Cow;
 
 /// Pieces smaller than this have no room for fences around single long lines.
@@ -13,6 +14,8 @@ pub(super) struct Splitter<'a> {
     lines: Vec<Cow<'a, str>>,
     fences: Vec<Option<Open>>,
     max: usize,
+    /// Whether the text as a whole has nothing in it that acts on a forge: then no piece may have either.
+    inert: bool,
 }
 
 /// A fenced block: how to close it and how to open it again in another piece.
@@ -58,7 +61,7 @@ impl Open {
 impl<'a> Splitter<'a> {
     pub(super) fn new(text: &'a str, max: usize) -> Self {
         let regions = Regions::of(text);
-        let mut splitter = Self { lines: Vec::new(), fences: Vec::new(), max: max.max(1) };
+        let mut splitter = Self { lines: Vec::new(), fences: Vec::new(), max: max.max(1), inert: is_inert(text) };
         let mut at = 0;
         for line in text.split_inclusive('\n') {
             // The opening line is not inside; the closing line is.
@@ -102,14 +105,37 @@ impl<'a> Splitter<'a> {
             pieces.add(line, inside, next);
         }
         pieces.end_piece(String::new());
-        pieces.done.into_iter().map(disarmed).collect()
+        let room = |i: usize| if i == 0 && first > 0 { first } else { self.max };
+        pieces.done.into_iter().enumerate().flat_map(|(i, piece)| self.checked(piece, room(i))).collect()
+    }
+
+    /// The lines around a cut can make something new of a piece: an open fence, or, of what was in a link or in code,
+    /// something that acts. Such a piece is made inert again, and where that does not fit, it keeps its letters and
+    /// loses all that means something to Markdown or to a forge.
+    fn checked(&self, piece: String, room: usize) -> Vec<String> {
+        let fits = chars(&piece) <= room;
+        if fits && open_fence(&piece).is_none() {
+            if !self.inert || is_inert(&piece) {
+                return vec![piece];
+            }
+            let inert = neutralise(&piece, &[]);
+            if chars(&inert) <= room {
+                return vec![inert];
+            }
+        }
+        let plain: Vec<char> = piece.chars().map(look_alike).collect();
+        plain.chunks(room.max(1)).map(|piece| piece.iter().collect()).collect()
     }
 }
 
-/// A piece in which a fence would stay open after all (the lines around a cut can make a new one) keeps its letters and
-/// its length, and loses the marks that make fences.
-fn disarmed(piece: String) -> String {
-    if open_fence(&piece).is_none() { piece } else { piece.replace('`', "\u{2cb}").replace('~', "\u{2dc}") }
+/// The full-width form (Unicode block "Halfwidth and Fullwidth Forms") of an ASCII character that could act.
+fn look_alike(c: char) -> char {
+    match c {
+        '`' => '\u{2cb}',
+        '~' => '\u{2dc}',
+        '!' | '#' | '&' | '-' | ':' | '<' | '>' | '@' | '[' | ']' | '\\' => char::from_u32(u32::from(c) + 0xfee0).unwrap_or(c),
+        _ => c,
+    }
 }
 
 /// The finished pieces, and the one that is being written.

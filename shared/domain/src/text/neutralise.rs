@@ -49,6 +49,11 @@ pub fn neutralise(text: &str, keep_mention: &[&str]) -> String {
     fence(&break_markers(&text), "text")
 }
 
+/// Whether [`neutralise`] finds nothing to change in a text.
+pub fn is_inert(text: &str) -> bool {
+    neutralise(text, &[]) == text
+}
+
 /// A model's commit message, inert: it mentions nobody, and closes no issue but `allowed` (of the same repository).
 /// Commit messages are plain text, so the words themselves are changed: `@name` loses its `@`, `fixes #1` says `see #1`.
 pub fn commit_message(text: &str, allowed: Option<u64>) -> String {

@@ -112,6 +112,15 @@ fn a_fence_in_a_list_hides_nothing_behind_it() {
 }
 
 #[test]
+fn a_piece_that_loses_its_fence_is_inert_all_the_same() {
+    // The line that opens the fence is longer than a piece, so no piece can repeat it.
+    let text = "```<https://x.test/@ada><https://x.test/@ada>https://a.test/<!--<!--@ada fixes #12 ![x](y)~~~\n";
+    for piece in split(&neutralise(text, &[]), 48) {
+        assert!(live_mentions(&piece).is_empty() && !live_closings(&piece) && !has_image_or_html(&piece), "{piece}");
+    }
+}
+
+#[test]
 fn a_commit_message_mentions_nobody_and_closes_only_its_issue() {
     for (text, expected) in [
         ("fix: repair\n\nCloses #12", "fix: repair\n\nCloses #12"),
@@ -199,6 +208,8 @@ proptest! {
         let inert = neutralise(&text, &[]);
         for piece in split(&inert, max) {
             prop_assert_eq!(live_mentions(&piece), Vec::<String>::new(), "{}", piece);
+            prop_assert!(!live_closings(&piece), "{}", piece);
+            prop_assert!(!has_image_or_html(&piece), "{}", piece);
         }
     }
 
