@@ -77,7 +77,7 @@ impl Launcher {
         if pending.tries > 1
             && let Some(arn) = self.tasks.find(&started_by).await?.into_iter().next()
         {
-            return Ok(Input::TaskStarted { arn });
+            return Ok(Input::TaskStarted { attempt: run.attempt, arn });
         }
         if !self.services.is_active(run).await? {
             return Ok(rejected(FailureCode::CloneFailed, "the App is no longer installed for this repository"));
@@ -109,7 +109,7 @@ impl Launcher {
             ],
         };
         Ok(match self.tasks.run(&request).await? {
-            TaskStart::Started { arn } => Input::TaskStarted { arn },
+            TaskStart::Started { arn } => Input::TaskStarted { attempt: run.attempt, arn },
             TaskStart::NoCapacity { detail } => {
                 tracing::warn!(run = %run.id, detail, "no capacity for a task");
                 Input::Postponed { effect: Effect::StartTask, retry_at: backoff(Timestamp::now(), pending.tries + 2) }

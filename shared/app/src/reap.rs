@@ -96,7 +96,7 @@ impl Reaper {
                 return Ok(true);
             }
         };
-        self.services.dispatch.tell(&run.workspace, &run.id, &Input::TaskEnded { end }).await?;
+        self.services.dispatch.tell(&run.workspace, &run.id, &Input::TaskEnded { attempt: run.attempt, end }).await?;
         Ok(true)
     }
 

@@ -80,7 +80,7 @@ impl Results {
         if matches!(run.state, State::Starting | State::Running { .. }) {
             tracing::info!(run = %id, attempt, ?end, "task ended without a result");
         }
-        self.services.dispatch.tell(workspace, id, &Input::TaskEnded { end }).await?;
+        self.services.dispatch.tell(workspace, id, &Input::TaskEnded { attempt, end }).await?;
         Ok(())
     }
 }

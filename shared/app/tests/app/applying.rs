@@ -34,7 +34,7 @@ impl Stage {
 async fn only_the_present_attempts_result_counts() {
     let stage = Stage::set().await;
     let run = stage.working().await;
-    stage.tell(&run, Input::TaskEnded { end: TaskEnd::Lost }).await;
+    stage.tell(&run, Input::TaskEnded { attempt: 1, end: TaskEnd::Lost }).await;
     let run = stage.start(&run).await;
     assert_eq!(run.attempt, 2);
     stage.store_result(&run, 1, answer("late")).await;

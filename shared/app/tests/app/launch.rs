@@ -56,7 +56,7 @@ async fn every_try_of_an_attempt_asks_for_the_same_task_with_the_same_secret() {
 async fn every_attempt_and_every_run_has_a_token_and_a_secret_of_its_own() {
     let stage = Stage::set().await;
     let (one, other) = (stage.working().await, stage.working().await);
-    stage.tell(&one, Input::TaskEnded { end: TaskEnd::Lost }).await;
+    stage.tell(&one, Input::TaskEnded { attempt: 1, end: TaskEnd::Lost }).await;
     stage.drain().await;
     assert_eq!(stage.stored(&one).await.attempt, 2);
     assert_ne!(one.id, other.id);
@@ -131,7 +131,7 @@ async fn a_second_run_of_a_thread_waits_and_starts_when_the_first_is_over() {
     assert!(stage.said(&second)[1].body.contains("another run of this thread"));
     assert_eq!(stage.starts().len(), 1);
 
-    stage.tell(&first, Input::TaskEnded { end: TaskEnd::Exited { code: 1 } }).await;
+    stage.tell(&first, Input::TaskEnded { attempt: 1, end: TaskEnd::Exited { code: 1 } }).await;
     stage.drain().await;
     assert!(matches!(stage.stored(&second).await.state, State::Running { .. }), "the freed slot wakes it at once");
 }

@@ -139,7 +139,7 @@ async fn a_task_outlives_its_run_by_three_minutes_and_no_more() {
 async fn only_tasks_that_no_run_is_at_work_with_are_stopped() {
     let stage = Stage::set().await;
     let run = stage.working().await;
-    stage.tell(&run, Input::TaskEnded { end: TaskEnd::Lost }).await;
+    stage.tell(&run, Input::TaskEnded { attempt: 1, end: TaskEnd::Lost }).await;
     let second = stage.start(&run).await;
     {
         let mut seen = stage.cloud.seen();

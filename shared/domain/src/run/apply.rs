@@ -24,6 +24,8 @@ pub const START_PATIENCE_SECONDS: i64 = 3600;
 pub fn apply(run: &Run, input: &Input, now: Timestamp) -> Transition {
     let mut next = run.clone();
     let changed = match input {
+        // The attempt's number grows only when its task has ended; a task of it that starts after all is an orphan (I5).
+        Input::TaskStarted { attempt, .. } | Input::TaskEnded { attempt, .. } if *attempt != run.attempt => false,
         Input::Done { effect } | Input::Abandoned { effect } => settle(&mut next, *effect, input),
         Input::StatusPosted { comment } => {
             next.status_comment = Some(*comment);
@@ -100,8 +102,8 @@ fn queued(run: &mut Run, input: &Input, now: Timestamp) -> bool {
 fn working(run: &mut Run, input: &Input, now: Timestamp) -> bool {
     match input {
         // Said twice: the task's time does not begin anew.
-        Input::TaskStarted { arn } if run.task.as_ref().is_some_and(|task| task.arn == *arn) => remove(run, Effect::StartTask),
-        Input::TaskStarted { arn } => {
+        Input::TaskStarted { arn, .. } if run.task.as_ref().is_some_and(|task| task.arn == *arn) => remove(run, Effect::StartTask),
+        Input::TaskStarted { arn, .. } => {
             remove(run, Effect::StartTask);
             run.task = Some(Task { arn: arn.clone(), started_at: now, last_seen_at: now, ended: false });
             run.deadline_at = Some(now + SignedDuration::from_secs(run.deadline_seconds.into()));
@@ -128,7 +130,7 @@ fn working(run: &mut Run, input: &Input, now: Timestamp) -> bool {
             store(run, None, *usage);
             end(run, failed(failure.clone()))
         }
-        Input::TaskEnded { end } => task_ended(run, end),
+        Input::TaskEnded { end, .. } => task_ended(run, end),
         Input::Rejected { failure } => end(run, failed(failure.clone())),
         _ => false,
     }
@@ -137,7 +139,7 @@ fn working(run: &mut Run, input: &Input, now: Timestamp) -> bool {
 fn after(run: &mut Run, input: &Input) -> bool {
     match input {
         // RunTask's answer came after the result or after the cancel: keep the name, so that it can be stopped.
-        Input::TaskStarted { arn } if run.task.is_none() => {
+        Input::TaskStarted { arn, .. } if run.task.is_none() => {
             let now = run.updated_at;
             run.task = Some(Task { arn: arn.clone(), started_at: now, last_seen_at: now, ended: false });
             if run.state.is_terminal() { decide(run, Effect::StopTask) } else { true }

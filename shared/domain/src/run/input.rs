@@ -16,7 +16,9 @@ pub enum Input {
         scope: SlotScope,
         retry_at: Timestamp,
     },
+    /// ECS accepted the task of this attempt. Of any attempt but the present one it means nothing.
     TaskStarted {
+        attempt: u32,
         arn: String,
     },
     /// The task said that it lives, and what it is doing.
@@ -38,8 +40,10 @@ pub enum Input {
         failure: Failure,
         usage: Usage,
     },
-    /// ECS says that the task ended, and no result is stored.
+    /// ECS says that the task of this attempt ended, and no result is stored. Events come late and twice (R18): of any
+    /// attempt but the present one it means nothing.
     TaskEnded {
+        attempt: u32,
         end: TaskEnd,
     },
     BranchPushed {

@@ -81,7 +81,7 @@ impl Write for Printer {
 
 /// The run once its task has started; its status comment is still to be written.
 pub(crate) fn running() -> Run {
-    let started = Input::TaskStarted { arn: "arn:task/1".into() };
+    let started = Input::TaskStarted { attempt: 1, arn: "arn:task/1".into() };
     [Input::SlotsClaimed, started].iter().fold(accepted(), |run, input| apply(&run, input, NOW).next)
 }
 

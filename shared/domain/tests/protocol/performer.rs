@@ -124,9 +124,10 @@ impl Situation {
         let drive = match &self.performers[performer] {
             Performer::Idle => return,
             Performer::TellingEnd { attempt } => {
-                let message = Message::Stopped { attempt: *attempt };
+                let (attempt, end) = (*attempt, TaskEnd::Infrastructure { detail: "host gone".into() });
+                let message = Message::Stopped { attempt };
                 self.performers[performer] = Performer::Idle;
-                self.tell(&Input::TaskEnded { end: TaskEnd::Infrastructure { detail: "host gone".into() } });
+                self.tell(&Input::TaskEnded { attempt, end });
                 return self.start_driving(performer, message);
             }
             Performer::Sending { .. } => {

@@ -98,7 +98,7 @@ impl Protocol {
     fn reap(&self, now: &mut Situation) {
         match now.world.result_of(now.item.attempt) {
             Some(stored) if matches!(now.item.state, State::Starting | State::Running { .. }) => now.tell(&stored),
-            _ if now.task_is_silent() => now.tell(&Input::TaskEnded { end: TaskEnd::Lost }),
+            _ if now.task_is_silent() => now.tell(&Input::TaskEnded { attempt: now.item.attempt, end: TaskEnd::Lost }),
             _ => now.forward(),
         }
     }

@@ -62,7 +62,7 @@ impl World {
             Effect::StartTask => {
                 // RunTask answers a token that it knows with the task that it started (R17).
                 self.tasks.entry(run.attempt).or_insert(Task::Alive);
-                Input::TaskStarted { arn: arn(run.attempt) }
+                Input::TaskStarted { attempt: run.attempt, arn: arn(run.attempt) }
             }
             Effect::StopTask => {
                 self.end_task(run.attempt);

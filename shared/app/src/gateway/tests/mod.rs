@@ -139,7 +139,7 @@ fn running(delivery: &str) -> Run {
         created_at: now,
         updated_at: now,
     };
-    let inputs = [Input::SlotsClaimed, Input::TaskStarted { arn: "arn:task/1".into() }];
+    let inputs = [Input::SlotsClaimed, Input::TaskStarted { attempt: 1, arn: "arn:task/1".into() }];
     inputs.iter().fold(accept(run, now), |run, input| apply(&run, input, now).next)
 }
 

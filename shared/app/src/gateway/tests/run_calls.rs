@@ -78,7 +78,7 @@ async fn a_heartbeat_is_noted_and_a_new_stage_is_told() {
 async fn a_task_whose_run_is_over_or_has_another_attempt_is_told_to_stop() {
     let world = World::new().await;
     let bearer = world.exchange().await;
-    world.tell(Input::TaskEnded { end: patchbay_domain::run::TaskEnd::Lost }).await;
+    world.tell(Input::TaskEnded { attempt: 1, end: patchbay_domain::run::TaskEnd::Lost }).await;
     let beat = async || json_of(world.gateway.progress(Some(&bearer), b"{}").await.unwrap()).await;
     assert_eq!(beat().await, json!({ "go_on": false }), "attempt 2 is the present one");
     assert_eq!(refused(world.gateway.result(Some(&bearer), &result_of(&world.run)).await), (409, "run_is_over"));

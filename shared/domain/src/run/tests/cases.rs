@@ -17,8 +17,8 @@ fn failure_code(run: &Run) -> Option<FailureCode> {
 #[test]
 fn a_status_decided_while_the_last_one_was_being_written_is_written_too() {
     // The launcher writes "starting"; meanwhile the result arrives and ends the run.
-    let writing = begin(after(starting(), &[Input::TaskStarted { arn: ARN.into() }]), Effect::UpdateStatus);
-    let ended = after(writing, &[Input::TaskEnded { end: TaskEnd::OutOfMemory }]);
+    let writing = begin(after(starting(), &[Input::TaskStarted { attempt: 1, arn: ARN.into() }]), Effect::UpdateStatus);
+    let ended = after(writing, &[Input::TaskEnded { attempt: 1, end: TaskEnd::OutOfMemory }]);
     let noted = after(ended, &[Input::StatusPosted { comment: 77 }]);
     assert!(noted.has_pending(Effect::UpdateStatus), "the comment would say `starting` for ever");
     let done = after(begin(noted, Effect::UpdateStatus), &[Input::StatusPosted { comment: 77 }]);
@@ -50,24 +50,35 @@ fn a_run_whose_thread_was_closed_says_so() {
 fn a_task_that_the_platform_ended_is_started_again_but_not_for_ever() {
     let mut run = running();
     for attempt in 2..=MAX_TASK_ATTEMPTS {
-        run = after(run, &[Input::TaskEnded { end: TaskEnd::Lost }]);
+        run = after(run, &[Input::TaskEnded { attempt: attempt - 1, end: TaskEnd::Lost }]);
         assert_eq!((run.attempt, &run.state), (attempt, &State::Starting));
-        run = after(run, &[Input::TaskStarted { arn: format!("arn:task/{attempt}") }]);
+        run = after(run, &[Input::TaskStarted { attempt, arn: format!("arn:task/{attempt}") }]);
     }
-    run = after(run, &[Input::TaskEnded { end: TaskEnd::Lost }]);
+    run = after(run, &[Input::TaskEnded { attempt: MAX_TASK_ATTEMPTS, end: TaskEnd::Lost }]);
     assert_eq!(failure_code(&run), Some(FailureCode::Infrastructure));
+}
+
+#[test]
+fn what_is_said_of_an_earlier_attempt_means_nothing() {
+    // The stop of attempt 1 overtook the word of its start.
+    let second = after(starting(), &[Input::TaskEnded { attempt: 1, end: TaskEnd::Lost }]);
+    for late in [Input::TaskEnded { attempt: 1, end: TaskEnd::Lost }, Input::TaskStarted { attempt: 1, arn: ARN.into() }] {
+        let transition = apply(&second, &late, at(500));
+        assert!(!transition.changed, "{late:?}");
+        assert_eq!((transition.next.attempt, transition.next.has_pending(Effect::StartTask)), (2, true));
+    }
 }
 
 #[test]
 fn a_second_word_of_the_same_start_does_not_prolong_the_deadline() {
     let run = running();
-    let again = apply(&run, &Input::TaskStarted { arn: ARN.into() }, at(500)).next;
+    let again = apply(&run, &Input::TaskStarted { attempt: 1, arn: ARN.into() }, at(500)).next;
     assert_eq!(again.deadline_at, run.deadline_at);
 }
 
 #[test]
 fn a_result_may_come_before_the_word_that_the_task_started() {
-    let run = after(starting(), &[changes(), Input::TaskStarted { arn: ARN.into() }]);
+    let run = after(starting(), &[changes(), Input::TaskStarted { attempt: 1, arn: ARN.into() }]);
     assert_eq!(run.state, State::Applying);
     assert!(!run.has_pending(Effect::StartTask));
     assert_eq!(run.task.map(|task| task.arn).as_deref(), Some(ARN));
@@ -76,7 +87,7 @@ fn a_result_may_come_before_the_word_that_the_task_started() {
 #[test]
 fn a_task_that_started_after_the_stop_is_stopped() {
     let stopped = after(begin(starting(), Effect::StartTask), &[stop(), Input::Done { effect: Effect::StopTask }]);
-    let late = after(stopped, &[Input::TaskStarted { arn: ARN.into() }]);
+    let late = after(stopped, &[Input::TaskStarted { attempt: 1, arn: ARN.into() }]);
     assert!(late.has_pending(Effect::StopTask));
 }
 

@@ -87,7 +87,7 @@ pub(super) fn starting() -> Run {
 }
 
 pub(super) fn running() -> Run {
-    settle_status(after(starting(), &[Input::TaskStarted { arn: ARN.into() }]))
+    settle_status(after(starting(), &[Input::TaskStarted { attempt: 1, arn: ARN.into() }]))
 }
 
 pub(super) fn applying() -> Run {
@@ -132,7 +132,7 @@ pub(super) fn runs() -> Vec<(&'static str, Run)> {
         ("applying, push begun", begin(applying(), Effect::PushBranch)),
         ("applying, pushed", pushed()),
         ("succeeded", after(begin(pushed(), Effect::OpenPullRequest), &[ready()])),
-        ("failed", after(running(), &[Input::TaskEnded { end: TaskEnd::OutOfMemory }])),
+        ("failed", after(running(), &[Input::TaskEnded { attempt: 1, end: TaskEnd::OutOfMemory }])),
         ("cancelled, stopped", after(running(), &[stop()])),
         ("cancelled, uninstalled", after(running(), &[uninstalled()])),
         ("cancelled, push begun", after(begin(applying(), Effect::PushBranch), &[uninstalled()])),
@@ -147,14 +147,16 @@ pub(super) fn inputs() -> Vec<(String, Input)> {
         ("slots_claimed", Input::SlotsClaimed),
         ("slots_busy thread", Input::SlotsBusy { scope: SlotScope::Thread, retry_at: at(90) }),
         ("slots_busy workspace", Input::SlotsBusy { scope: SlotScope::Workspace, retry_at: at(90) }),
-        ("task_started", Input::TaskStarted { arn: ARN.into() }),
+        ("task_started", Input::TaskStarted { attempt: 1, arn: ARN.into() }),
+        ("task_started attempt 2", Input::TaskStarted { attempt: 2, arn: "arn:task/2".into() }),
+        ("task_ended attempt 2", Input::TaskEnded { attempt: 2, end: TaskEnd::Lost }),
         ("heartbeat", Input::Heartbeat { stage: None }),
         ("heartbeat stage", Input::Heartbeat { stage: Some("Editing".into()) }),
         ("changes_stored", changes()),
         ("answer_stored", Input::AnswerStored { key: "results/1.json".into(), usage: Usage::default() }),
         ("task_failed", Input::TaskFailed { failure: failure.clone(), usage: Usage::default() }),
-        ("task_ended infrastructure", Input::TaskEnded { end: TaskEnd::Infrastructure { detail: "host gone".into() } }),
-        ("task_ended exit", Input::TaskEnded { end: TaskEnd::Exited { code: 1 } }),
+        ("task_ended infrastructure", Input::TaskEnded { attempt: 1, end: TaskEnd::Infrastructure { detail: "host gone".into() } }),
+        ("task_ended exit", Input::TaskEnded { attempt: 1, end: TaskEnd::Exited { code: 1 } }),
         ("branch_pushed", pushed_input()),
         ("pull_request_ready", ready()),
         ("rejected", Input::Rejected { failure }),
