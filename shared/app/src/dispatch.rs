@@ -69,8 +69,13 @@ impl Dispatch {
     /// Wakes every place that has something to do for this run, now or at a known time. Lost messages are made
     /// good by the reaper, which finds the run in the due index (R16).
     pub async fn forward(&self, run: &Run, now: Timestamp) -> anyhow::Result<()> {
+        self.forward_unless(run, None, now).await
+    }
+
+    /// As `forward`, for a run whose waiting place is woken at `sent` already.
+    pub(crate) async fn forward_unless(&self, run: &Run, sent: Option<Timestamp>, now: Timestamp) -> anyhow::Result<()> {
         for (place, queue) in [(Place::Launch, &self.runs_queue), (Place::Results, &self.results_queue)] {
-            if let Some(delay) = next_message(run, place, now) {
+            if let Some(delay) = next_message(run, place, sent, now) {
                 queue.send_run(&run.workspace, &run.id, delay).await?;
             }
         }
@@ -79,9 +84,9 @@ impl Dispatch {
 }
 
 /// After how many seconds `place` should look at the run; `None` when it has nothing to do there.
-fn next_message(run: &Run, place: Place, now: Timestamp) -> Option<u32> {
+fn next_message(run: &Run, place: Place, sent: Option<Timestamp>, now: Timestamp) -> Option<u32> {
     let effects = run.outbox.iter().filter(|p| p.place == place).map(|p| p.not_before.unwrap_or(now));
-    let wake = run.wake_at.filter(|_| place == Place::Launch && matches!(run.state, State::Queued { .. }));
+    let wake = run.wake_at.filter(|at| sent != Some(*at) && place == Place::Launch && matches!(run.state, State::Queued { .. }));
     let at = effects.chain(wake).min()?;
     let seconds = (at.duration_since(now).as_millis() + 999) / 1000;
     Some(seconds.clamp(0, i128::from(MAX_DELAY_SECONDS)) as u32)

@@ -33,6 +33,7 @@ impl Driver {
             return Ok(Handled::Drop(format!("run {id} does not exist")));
         };
         patchbay_aws::telemetry::correlate(run.request.delivery.as_str());
+        let sent = run.wake_at;
         let (mut run, mut next) = match self.begin(run, &lease, None).await? {
             Begun::Leased => return Ok(busy(id)),
             Begun::Nothing(run) => (run, None),
@@ -50,7 +51,7 @@ impl Driver {
                 Begun::Effect(after, pending) => (run, next) = (after, Some(pending)),
             }
         }
-        self.dispatch.forward(&run, Timestamp::now()).await?;
+        self.dispatch.forward_unless(&run, sent, Timestamp::now()).await?;
         Ok(Handled::Done)
     }
 

@@ -27,8 +27,13 @@ pub struct Services {
 impl Services {
     /// Adds to the run's history who did what (R46), in the table and in the log. One write.
     pub async fn audit(&self, run: &Run, actor: &str, what: &'static str, detail: String) -> anyhow::Result<()> {
+        self.audit_at(Timestamp::now(), run, actor, what, detail).await
+    }
+
+    /// As `audit`, at a given time: the same thing said twice of the same time is one entry.
+    pub async fn audit_at(&self, at: Timestamp, run: &Run, actor: &str, what: &'static str, detail: String) -> anyhow::Result<()> {
         tracing::info!(audit = true, run = %run.id, actor, what, detail, "audit");
-        let entry = AuditEntry { at: Timestamp::now(), actor: actor.to_owned(), what: what.to_owned(), detail };
+        let entry = AuditEntry { at, actor: actor.to_owned(), what: what.to_owned(), detail };
         Ok(self.dispatch.runs.append_audit(&run.workspace, &run.id, &entry).await?)
     }
 

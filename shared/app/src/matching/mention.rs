@@ -159,10 +159,13 @@ impl Matcher {
         // A run that exists comes from an earlier try at this delivery, which may have died before it told anyone.
         self.threads.remember_run(workspace, run.repository.id, run.thread.number, &id, run.created_at).await?;
         self.services.dispatch.runs_queue.send_run(workspace, &id, 0).await?;
-        if created == Create::Created {
-            let detail = format!("may write to {}; delivery {}", run.repository.full_name(), run.request.delivery);
-            self.services.audit(&run, &run.request.requester.login, "authorised", detail).await?;
-        }
+        // Under the time of the run's creation, so that the second word of a retaken delivery is no second entry (R46).
+        let created_at = match created {
+            Create::Created => run.created_at,
+            Create::Exists => self.services.dispatch.reload(&run).await?.created_at,
+        };
+        let detail = format!("may write to {}; delivery {}", run.repository.full_name(), run.request.delivery);
+        self.services.audit_at(created_at, &run, &run.request.requester.login, "authorised", detail).await?;
         tracing::info!(run = %id, mode = ?run.request.mode, existed = created == Create::Exists, "run accepted");
         Ok(Verdict::done(format!("run {id}")))
     }

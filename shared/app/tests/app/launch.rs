@@ -149,6 +149,20 @@ async fn a_waiting_run_that_nobody_woke_tries_again_at_its_time() {
 }
 
 #[tokio::test]
+async fn a_waiting_run_has_one_message_on_its_way_however_often_it_is_woken_early() {
+    let stage = Stage::set().await;
+    let first = stage.working().await;
+    let second = stage.request_in(SubjectKind::Issue, first.thread.number, "again").await;
+    for _ in 0..4 {
+        stage.launch(&second).await;
+    }
+    let waiting = stage.stored(&second).await;
+    assert!(matches!(waiting.state, State::Queued { .. }) && waiting.wake_at.is_some(), "{waiting:?}");
+    let delayed = stage.cloud.take_sent().into_iter().filter(|sent| sent.delay > 0).count();
+    assert_eq!(delayed, 1);
+}
+
+#[tokio::test]
 async fn a_full_repository_is_waited_for() {
     let stage = Stage::set().await;
     for _ in 0..5 {

@@ -127,6 +127,11 @@ async fn a_matcher_that_died_after_creating_the_run_is_made_good_by_the_next() {
     assert_eq!((stage.runs().len(), stage.cloud.take_sent().len()), (1, 0));
     stage.hear_well(&delivery).await;
     assert_eq!((stage.runs().len(), stage.cloud.take_sent().len()), (1, 1));
+    let run = &stage.runs()[0];
+    let history = stage.services.dispatch.runs.load_audit(&run.workspace, &run.id).await.unwrap();
+    let authorised: Vec<_> = history.iter().filter(|entry| entry.what == "authorised").collect();
+    assert_eq!(authorised.len(), 1, "{history:?}");
+    assert_eq!((authorised[0].actor.as_str(), authorised[0].at), ("dana", run.created_at));
 }
 
 #[tokio::test]

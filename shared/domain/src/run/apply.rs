@@ -19,6 +19,8 @@ pub struct Transition {
 pub const MAX_TASK_ATTEMPTS: u32 = 3;
 /// How long starting a task may be postponed for want of capacity before the run fails (R17), seconds.
 pub const START_PATIENCE_SECONDS: i64 = 3600;
+/// A run that is woken this little before its time is woken in time, seconds.
+const WAKE_SLACK_SECONDS: i64 = 2;
 
 /// The run after `input` happened to it at `now`. Inputs that a state does not list change nothing.
 pub fn apply(run: &Run, input: &Input, now: Timestamp) -> Transition {
@@ -69,10 +71,7 @@ pub fn accept(mut run: Run, now: Timestamp) -> Run {
 
 fn queued(run: &mut Run, input: &Input, now: Timestamp) -> bool {
     match input {
-        Input::Woken => {
-            run.wake_at = None;
-            decide(run, Effect::ClaimSlots)
-        }
+        Input::Woken => decide(run, Effect::ClaimSlots),
         Input::SlotsClaimed => {
             remove(run, Effect::ClaimSlots);
             run.state = State::Starting;
@@ -92,7 +91,9 @@ fn queued(run: &mut Run, input: &Input, now: Timestamp) -> bool {
                 run.state = State::Queued { because };
                 decide(run, Effect::UpdateStatus);
             }
-            run.wake_at = Some(*retry_at);
+            // Woken before its time, the run keeps that time: a message for it is on its way already.
+            let later = run.wake_at.filter(|at| *at > now + SignedDuration::from_secs(WAKE_SLACK_SECONDS));
+            run.wake_at = Some(later.unwrap_or(*retry_at));
             true
         }
         _ => false,
