@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Which rooms a room may use in production code; Lambda functions are `FUNCTION`.
-const ROOMS: [(&str, &[&str]); 7] = [
+const ROOMS: [(&str, &[&str]); 8] = [
     ("patchbay-domain", &[]),
     ("patchbay-forge", &["patchbay-domain"]),
     ("patchbay-aws", &["patchbay-domain"]),
@@ -16,6 +16,7 @@ const ROOMS: [(&str, &[&str]); 7] = [
     // The task holds no AWS and no forge client at all: it has one door.
     ("agent-task", &["patchbay-domain"]),
     ("patchbay", &["patchbay-domain", "patchbay-testing"]),
+    ("patchbay-fuzz", &["patchbay-domain", "patchbay-forge"]),
 ];
 const FUNCTION: [&str; 4] = ["patchbay-domain", "patchbay-forge", "patchbay-aws", "patchbay-app"];
 

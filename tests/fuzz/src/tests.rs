@@ -13,9 +13,11 @@ const ANSWER: &str =
     "# Done\n\n@ada, fixes #12.\n\n```rust\nfn a() {}\n```\n\n- [x](https://x.test/@ada)\n- ![i](y)\n\n<details>\n\nmore\n";
 const REQUEST: &str = "Hello\n\n<!-- hidden -->\n@patchbay change the greeting\n\n> /patchbay stop\n";
 
-/// Real input for a target, as its function takes it.
-static SAMPLES: LazyLock<Vec<(fn(&[u8]), Vec<u8>)>> = LazyLock::new(|| {
-    let mut samples: Vec<(fn(&[u8]), Vec<u8>)> = vec![
+/// A target's function, and real input as it takes it.
+type Sample = (fn(&[u8]), Vec<u8>);
+
+static SAMPLES: LazyLock<Vec<Sample>> = LazyLock::new(|| {
+    let mut samples: Vec<Sample> = vec![
         (signature, [b"secret\0".as_slice(), sign(b"{}", b"secret").as_bytes(), b"\0{}"].concat()),
         (command, REQUEST.as_bytes().to_vec()),
         (change_set, CHANGE_SET.as_bytes().to_vec()),
