@@ -147,6 +147,7 @@ fn advice(code: FailureCode) -> (&'static str, &'static str) {
 fn cancelled_message(run: &Run, reason: &CancelReason) -> String {
     let why = match reason {
         CancelReason::Stopped { by } => format!("Stopped by {}.", text::neutralise(&format!("@{by}"), &[])),
+        CancelReason::StoppedByOperator { .. } => "Stopped by whoever operates Patchbay here.".to_owned(),
         CancelReason::ThreadClosed => "Stopped: this thread was closed.".to_owned(),
         CancelReason::Uninstalled => "Stopped: the App was uninstalled.".to_owned(),
         CancelReason::Suspended => "Stopped: the App was suspended.".to_owned(),

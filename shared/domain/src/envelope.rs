@@ -6,12 +6,23 @@ use crate::ids::{DeliveryId, RunId, WorkspaceId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// On the events queue: one verified delivery.
+/// On the events queue: one verified delivery, or an operator's word.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "v")]
 pub enum EventMessage {
     #[serde(rename = "1")]
     V1(Delivery),
+    #[serde(rename = "stop.1")]
+    StopV1(StopOrder),
+}
+
+/// Whoever operates this deployment ends a run. No forge vouches for it: the right to send to the queue does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StopOrder {
+    pub workspace: WorkspaceId,
+    pub run: RunId,
+    /// Who, in their own words: for the run's history, never for the thread.
+    pub by: String,
 }
 
 /// A webhook request whose signature was checked (R1).

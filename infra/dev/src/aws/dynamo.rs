@@ -99,12 +99,28 @@ async fn sweep(database: Database, shutdown: CancellationToken) {
 fn create_table(database: &Database, spec: &TableSpec) -> anyhow::Result<()> {
     let existing = serde_json::to_value(database.list_tables(serde_json::from_value(json!({}))?)?)?;
     if existing["TableNames"].as_array().is_some_and(|names| names.contains(&json!(spec.name))) {
-        return Ok(());
+        return add_indexes(database, spec);
     }
     database.create_table(serde_json::from_value(create_request(spec))?)?;
     if let Some(attribute) = &spec.ttl_attribute {
         let ttl = json!({"TableName": spec.name, "TimeToLiveSpecification": {"AttributeName": attribute, "Enabled": true}});
         database.update_time_to_live(serde_json::from_value(ttl)?)?;
+    }
+    Ok(())
+}
+
+/// Adds the indexes that a newer template has: data folders outlive it.
+fn add_indexes(database: &Database, spec: &TableSpec) -> anyhow::Result<()> {
+    let described = serde_json::to_value(database.describe_table(serde_json::from_value(json!({"TableName": spec.name}))?)?)?;
+    let there = described["Table"]["GlobalSecondaryIndexes"].as_array().cloned().unwrap_or_default();
+    for index in spec.indexes.iter().filter(|index| !there.iter().any(|known| known["IndexName"] == json!(index.name))) {
+        let request = create_request(&TableSpec { indexes: vec![index.clone()], ..spec.clone() });
+        let update = json!({
+            "TableName": spec.name,
+            "AttributeDefinitions": request["AttributeDefinitions"],
+            "GlobalSecondaryIndexUpdates": [{"Create": request["GlobalSecondaryIndexes"][0]}],
+        });
+        database.update_table(serde_json::from_value(update)?)?;
     }
     Ok(())
 }

@@ -1,6 +1,8 @@
-//! Ending runs early: somebody said stop, the thread was closed, the App went away (R21).
+//! Ending runs early: somebody said stop, the operator did, the thread was closed, the App went away (R21).
 
 use super::{Matcher, Verdict};
+use patchbay_aws::lambda::Handled;
+use patchbay_domain::envelope::StopOrder;
 use patchbay_domain::event::{Event, Repository};
 use patchbay_domain::ids::WorkspaceId;
 use patchbay_domain::run::{CancelReason, Input, Run};
@@ -42,10 +44,25 @@ impl Matcher {
         Ok(ended)
     }
 
+    /// Ends the run that an operator named; one that is over stays as it is.
+    pub(super) async fn obey(&self, order: &StopOrder) -> anyhow::Result<Handled> {
+        let Some(run) = self.services.dispatch.runs.load(&order.workspace, &order.run).await? else {
+            return Ok(Handled::Drop(format!("the operator's run {} does not exist", order.run)));
+        };
+        patchbay_aws::telemetry::correlate(run.request.delivery.as_str());
+        if run.state.is_terminal() {
+            tracing::info!(run = %run.id, state = run.state.name(), "the operator's stop came too late");
+            return Ok(Handled::Done);
+        }
+        self.cancel(&run, &CancelReason::StoppedByOperator { by: order.by.clone() }).await?;
+        Ok(Handled::Done)
+    }
+
     /// Ends one run, and notes who or what ended it (R46).
     pub(super) async fn cancel(&self, run: &Run, reason: &CancelReason) -> anyhow::Result<()> {
         let (actor, why) = match reason {
             CancelReason::Stopped { by } => (by.as_str(), "said stop"),
+            CancelReason::StoppedByOperator { by } => (by.as_str(), "ended it as the operator"),
             CancelReason::ThreadClosed => ("trigger-matcher", "the thread was closed"),
             CancelReason::Uninstalled => ("trigger-matcher", "the App was uninstalled"),
             CancelReason::Suspended => ("trigger-matcher", "the App was suspended"),

@@ -62,7 +62,10 @@ impl Matcher {
     ///
     /// Calls for an ignored delivery: claim, payload, and completion with its decision.
     pub async fn handle_message(&self, message: EventMessage, ends_at: Timestamp) -> anyhow::Result<Handled> {
-        let EventMessage::V1(delivery) = message;
+        let delivery = match message {
+            EventMessage::V1(delivery) => delivery,
+            EventMessage::StopV1(order) => return self.obey(&order).await,
+        };
         patchbay_aws::telemetry::correlate(delivery.id.as_str());
         let taken = self.take(&delivery, ends_at).await;
         let failed = !matches!(taken, Ok(Handled::Done | Handled::Later(_)));

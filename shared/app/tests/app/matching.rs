@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use patchbay_aws::compress::{compress, to_inline};
 use patchbay_aws::lambda::Handled;
 use patchbay_aws::tables::core::ConnectionStatus;
-use patchbay_domain::envelope::{Delivery, EventMessage};
+use patchbay_domain::envelope::{Delivery, EventMessage, StopOrder};
 use patchbay_domain::event::Provider;
 use patchbay_domain::ids::DeliveryId;
 use patchbay_domain::run::{CancelReason, Run, State};
@@ -263,6 +263,29 @@ async fn stop_and_a_closed_thread_end_what_runs_there_and_nothing_else() {
         assert_eq!(run.state, State::Cancelled { reason: if closing { CancelReason::ThreadClosed } else { by } });
     }
     assert_eq!(stage.stored(&elsewhere).await.state, elsewhere.state);
+}
+
+#[tokio::test]
+async fn an_operators_stop_ends_the_run_once_and_is_noted_under_their_name() {
+    let stage = Stage::set().await;
+    let run = stage.working().await;
+    let order = |run: &Run| EventMessage::StopV1(StopOrder { workspace: run.workspace.clone(), run: run.id.clone(), by: "grace".into() });
+    for _ in 0..2 {
+        assert_eq!(stage.matcher().handle_message(order(&run), ends_at()).await.unwrap(), Handled::Done);
+    }
+    stage.drain().await;
+    let ended = stage.stored(&run).await;
+    assert_eq!(ended.state, State::Cancelled { reason: CancelReason::StoppedByOperator { by: "grace".into() } });
+    assert_eq!(stage.cloud.seen().ecs.stopped.len(), 1);
+    let said = stage.said(&run);
+    assert!(said.len() == 1 && said[0].body.contains("whoever operates Patchbay") && !said[0].body.contains("grace"), "{said:?}");
+    let audit = stage.services.dispatch.runs.load_audit(&run.workspace, &run.id).await.unwrap();
+    let stops: Vec<_> = audit.iter().filter(|entry| entry.what == "cancelled").collect();
+    assert!(stops.len() == 1 && stops[0].actor == "grace" && stops[0].detail.contains("operator"), "{audit:?}");
+
+    let unknown = Run { id: patchbay_domain::ids::RunId("run_none".into()), ..run };
+    let handled = stage.matcher().handle_message(order(&unknown), ends_at()).await.unwrap();
+    assert!(matches!(&handled, Handled::Drop(why) if why.contains("run_none")), "{handled:?}");
 }
 
 #[tokio::test]

@@ -115,6 +115,11 @@ pub(crate) fn nanos(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%S%.9fZ").to_string()
 }
 
+/// The UTC day under which the index of days lists a run.
+pub(crate) fn day(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d").to_string()
+}
+
 // threads
 
 pub(crate) fn thread_pk(workspace: &WorkspaceId, repository: u64, number: u64) -> String {

@@ -197,6 +197,7 @@ fn run_item(run: &Run, nonce: &str) -> Result<Item, AwsError> {
         ("version".to_owned(), n(run.version)),
         ("state".to_owned(), s(run.state.name())),
         ("created_at".to_owned(), s(keys::nanos(run.created_at))),
+        ("created_day".to_owned(), s(keys::day(run.created_at))),
         ("nonce".to_owned(), s(nonce)),
     ]);
     if let Some(at) = run.due_at() {

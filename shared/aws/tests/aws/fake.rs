@@ -173,7 +173,7 @@ type Index = (&'static str, &'static str, &'static str);
 const TABLES: [(&str, &[Index]); 5] = [
     ("deliveries", &[("by_repository", "repository_day", "received_at")]),
     ("core", &[]),
-    ("runs", &[("due", "due_shard", "due_at"), ("active", "active_connection", "created_at")]),
+    ("runs", &[("due", "due_shard", "due_at"), ("active", "active_connection", "created_at"), ("by_day", "created_day", "created_at")]),
     ("threads", &[]),
     ("vault", &[]),
 ];
@@ -181,7 +181,8 @@ const TABLES: [(&str, &[Index]); 5] = [
 fn table(name: &str, indexes: &[Index]) -> Value {
     let keys = |hash: &str, range: &str| json!([{"AttributeName": hash, "KeyType": "HASH"}, {"AttributeName": range, "KeyType": "RANGE"}]);
     let names = ["pk", "sk"].into_iter().chain(indexes.iter().flat_map(|(_, hash, range)| [*hash, *range]));
-    let attributes: Vec<Value> = names.map(|name| json!({"AttributeName": name, "AttributeType": "S"})).collect();
+    let names: std::collections::BTreeSet<&str> = names.collect();
+    let attributes: Vec<Value> = names.iter().map(|name| json!({"AttributeName": name, "AttributeType": "S"})).collect();
     let mut request = json!({
         "TableName": name, "BillingMode": "PAY_PER_REQUEST", "KeySchema": keys("pk", "sk"), "AttributeDefinitions": attributes,
     });

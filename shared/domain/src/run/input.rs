@@ -92,7 +92,13 @@ pub enum SlotScope {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum CancelReason {
-    Stopped { by: String },
+    Stopped {
+        by: String,
+    },
+    /// Whoever operates this deployment ended it; the thread is not told their name.
+    StoppedByOperator {
+        by: String,
+    },
     ThreadClosed,
     Uninstalled,
     Suspended,
@@ -102,7 +108,7 @@ pub enum CancelReason {
 impl CancelReason {
     /// Whether Patchbay may still write in the thread afterwards.
     pub fn may_still_write(&self) -> bool {
-        matches!(self, CancelReason::Stopped { .. } | CancelReason::ThreadClosed)
+        matches!(self, CancelReason::Stopped { .. } | CancelReason::StoppedByOperator { .. } | CancelReason::ThreadClosed)
     }
 }
 

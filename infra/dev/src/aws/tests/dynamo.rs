@@ -1,7 +1,7 @@
 //! DynamoDB through the front.
 
 use super::{CALLER, World};
-use crate::aws::Use;
+use crate::aws::{IndexSpec, Use};
 use aws_sdk_dynamodb::types::AttributeValue;
 
 fn client(world: &World) -> aws_sdk_dynamodb::Client {
@@ -20,6 +20,19 @@ async fn item_survives_a_restart_and_is_found_by_its_index() {
     let world = world.restart(|_| {}).await;
     let query = client(&world).query().table_name("runs").index_name("due").key_condition_expression("due_shard = :s");
     let found = query.expression_attribute_values(":s", text("3")).send().await.unwrap();
+    assert_eq!(found.items()[0]["sk"], text("r"));
+    world.aws.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_that_a_newer_template_has_is_added_and_finds_what_was_there() {
+    let world = World::start().await;
+    let put = client(&world).put_item().table_name("runs").item("pk", text("w")).item("sk", text("r"));
+    put.item("created_day", text("2026-11-20")).send().await.unwrap();
+    let index = IndexSpec { name: "by_day".to_owned(), hash: "created_day".to_owned(), range: None, projection: "KEYS_ONLY".to_owned() };
+    let world = world.restart(|config| config.tables[0].indexes.push(index.clone())).await;
+    let query = client(&world).query().table_name("runs").index_name("by_day").key_condition_expression("created_day = :d");
+    let found = query.expression_attribute_values(":d", text("2026-11-20")).send().await.unwrap();
     assert_eq!(found.items()[0]["sk"], text("r"));
     world.aws.shutdown().await;
 }
