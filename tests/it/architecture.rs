@@ -22,8 +22,9 @@ const FUNCTION: [&str; 4] = ["patchbay-domain", "patchbay-forge", "patchbay-aws"
 
 /// Foreign crates that only some rooms may use in production code: how the crate's name starts, rooms.
 const FOREIGN: [(&str, &[&str]); 7] = [
-    ("aws-sdk-", &["patchbay-aws"]),
-    ("aws-config", &["patchbay-aws"]),
+    // The operator's commands speak to AWS as a person does: with other rights, other services, the SDK's own credentials.
+    ("aws-sdk-", &["patchbay-aws", "patchbay"]),
+    ("aws-config", &["patchbay-aws", "patchbay"]),
     ("aws-smithy", &["patchbay-aws"]),
     ("serde_dynamo", &["patchbay-aws"]),
     ("octocrab", &["patchbay-forge", "patchbay-testing"]),

@@ -76,6 +76,35 @@ impl Up {
         Ok(request.send().await?.error_for_status()?.json().await?)
     }
 
+    /// Where the stack's AWS answers, and what is in it.
+    pub(crate) fn place(&self) -> &Value {
+        &self.told["aws"]
+    }
+
+    /// Waits until `top` shows what is waited for, and gives what it showed.
+    pub(crate) async fn until(&self, holds: impl Fn(&Value) -> bool) -> Result<Value> {
+        let mut top = patchbay(&["top", "--json", "--every", "1", "--data", self.told("data_dir")]).stdout(Stdio::piped()).spawn()?;
+        let mut lines = BufReader::new(top.stdout.take().context("stdout")?).lines();
+        let mut last = String::new();
+        let shown = async {
+            loop {
+                last = lines.next_line().await?.context("top goes on")?;
+                let now: Value = serde_json::from_str(&last)?;
+                if holds(&now) {
+                    return anyhow::Ok(now);
+                }
+            }
+        };
+        let shown = tokio::time::timeout(PATIENCE, shown).await;
+        shown.with_context(|| format!("top showed last: {last}"))?
+    }
+
+    /// What one of the stack's own routes answers to whoever has the token.
+    pub(crate) async fn control(&self, path: &str) -> Result<Value> {
+        let request = reqwest::Client::new().get(format!("{}/{path}", self.told("control_url")));
+        Ok(request.bearer_auth(self.told("control_token")).send().await?.error_for_status()?.json().await?)
+    }
+
     /// As Ctrl-C does.
     pub(crate) async fn interrupt(mut self) -> Result<()> {
         let id = self.child.id().context("it runs")?.to_string();
@@ -110,16 +139,10 @@ async fn a_stack_keeps_its_data_names_its_holder_and_leaves_nothing_behind() -> 
     up.api(reqwest::Method::POST, "/orgs/acme/repos", json!({ "name": "kept", "auto_init": true })).await?;
     let body = "@patchbay ask what is this?\n\n```script\nanswer A repository.\n```";
     up.api(reqwest::Method::POST, "/repos/acme/kept/issues", json!({ "title": "What is this?", "body": body })).await?;
-    let answered = async {
-        loop {
-            let comments = up.api(reqwest::Method::GET, "/repos/acme/kept/issues/1/comments", Value::Null).await?;
-            if comments[0]["body"].as_str().is_some_and(|text| text.contains("A repository.")) {
-                return anyhow::Ok(());
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, answered).await.context("waited for the answer")??;
+    // Slots are given back after the comment is written.
+    up.until(|now| now["runs"]["succeeded"] == 1 && now["slots"] == json!([])).await.context("waited for the answer")?;
+    let comments = up.api(reqwest::Method::GET, "/repos/acme/kept/issues/1/comments", Value::Null).await?;
+    assert!(comments[0]["body"].as_str().is_some_and(|text| text.contains("A repository.")), "{comments}");
 
     let second = patchbay(&["up", "--no-build", "--data", data.to_str().context("UTF-8")?]).output().await?;
     assert!(!second.status.success());

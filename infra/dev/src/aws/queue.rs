@@ -77,6 +77,17 @@ impl Queue {
         }
     }
 
+    /// How long ago the oldest message was sent; `None` for an empty queue and for another emulator's.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn oldest(&self) -> Result<Option<Duration>, AwsError> {
+        match self {
+            Self::Own(queue) => queue.oldest(),
+            Self::Foreign(..) => Ok(None),
+        }
+    }
+
     /// The name of the queue that takes this one's dead letters, if one does.
     pub fn dead_letter_queue(&self) -> Option<String> {
         match self {

@@ -4,7 +4,6 @@
 
 use crate::aws::{Depth, TaskStatus};
 use crate::stack::Stack;
-use crate::stack::operate::runs::{Items, text};
 use anyhow::Context as _;
 use jiff::Timestamp;
 use patchbay_domain::ids::RunId;
@@ -106,12 +105,17 @@ fn table<'a>(stack: &'a Stack, variable: &str) -> anyhow::Result<&'a str> {
 
 fn runs(rows: &[Map<String, Value>]) -> anyhow::Result<Vec<RunEvidence>> {
     let runs = rows.iter().filter(|row| text(row, "sk") == "run").map(|row| {
-        let run = Items::read_run(row)?;
+        let run = serde_json::from_str(text(row, "run")).with_context(|| format!("the run in {} cannot be read", text(row, "pk")))?;
         Ok(RunEvidence { run, partition: text(row, "pk").to_owned(), indexed: row.contains_key("due_at") })
     });
     let mut runs: Vec<RunEvidence> = runs.collect::<anyhow::Result<_>>()?;
     runs.sort_by_key(|row| row.run.created_at);
     Ok(runs)
+}
+
+/// An attribute's text; empty where there is none.
+fn text<'a>(row: &'a Map<String, Value>, attribute: &str) -> &'a str {
+    row.get(attribute).and_then(|value| value["S"].as_str()).unwrap_or_default()
 }
 
 fn slot(row: &Map<String, Value>) -> Option<(String, Vec<RunId>)> {

@@ -31,14 +31,24 @@ pub struct Info {
     pub data_dir: PathBuf,
     /// `/_patchbay/…` of the running stack.
     pub control_url: String,
-    /// The bearer token that its operator's routes want.
+    /// The bearer token that these routes want.
     pub control_token: String,
     /// AWS services that another emulator plays, and where.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub aws_elsewhere: BTreeMap<String, String>,
+    /// The AWS that it plays.
+    pub aws: LocalAws,
     /// Where a real forge reaches the webhook, through a tunnel.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub public_webhook_url: Option<String>,
+}
+
+/// Where a stack's AWS answers, and what is in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LocalAws {
+    pub endpoint: String,
+    /// What queues and tables are called, by their logical ids in the template.
+    pub resources: BTreeMap<String, String>,
 }
 
 /// A person at the local GitHub.
@@ -109,7 +119,8 @@ pub(super) fn running_stack(data_dir: &Path) -> anyhow::Result<Info> {
     let file = data_dir.join("stack.json");
     let text =
         std::fs::read_to_string(&file).with_context(|| format!("no stack runs on {}; start one with `patchbay up`", data_dir.display()))?;
-    serde_json::from_str(&text).with_context(|| format!("{} is not readable", file.display()))
+    serde_json::from_str(&text)
+        .with_context(|| format!("{} is not readable: another version's stack; build and start it anew", file.display()))
 }
 
 #[cfg(test)]

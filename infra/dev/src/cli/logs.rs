@@ -1,10 +1,9 @@
 //! `patchbay logs`: what all functions and the task wrote for a run, in order.
 
 use super::output::{print_result, printable};
-use super::running::{Running, Which};
-use crate::stack::run_logs::Record;
+use super::which::Which;
 use clap::Args;
-use serde::{Deserialize, Serialize};
+use serde_json::json;
 use std::process::ExitCode;
 
 #[derive(Debug, Args)]
@@ -15,17 +14,12 @@ pub(super) struct Arguments {
     which: Which,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
-struct Lines {
-    lines: Vec<Record>,
-}
-
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let told: Lines = Running::find(&arguments.which)?.get(&["runs", &arguments.run_id, "logs"]).await?;
+    let lines = arguments.which.open().await?.logs(&arguments.run_id).await?;
     if arguments.which.json {
-        print_result(&serde_json::to_string(&told)?);
+        print_result(&json!({ "lines": lines }).to_string());
     } else {
-        let lines: Vec<_> = told.lines.iter().map(|line| format!("{} {:<21} {}", line.at, line.source, printable(&line.text))).collect();
+        let lines: Vec<_> = lines.iter().map(|line| format!("{} {:<21} {}", line.at, line.source, printable(&line.text))).collect();
         print_result(&lines.join("\n"));
     }
     Ok(ExitCode::SUCCESS)

@@ -1,8 +1,9 @@
-//! The commands of `patchbay`: demo, up, send, runs, logs, redrive, doctor. `main` only calls [`run`].
+//! The commands of `patchbay`: demo, up, send, top, runs, logs, cancel, redrive, doctor. `main` only calls [`run`].
 //!
 //! What a command prints is for people on stderr and for programs on stdout: with `--json` stdout holds one JSON object.
 
 mod aider;
+mod cancel;
 mod data_dir;
 mod demo;
 mod doctor;
@@ -10,18 +11,19 @@ mod logs;
 mod output;
 mod project;
 mod redrive;
-mod running;
 mod runs;
 mod send;
 mod setup;
 mod timeline;
+mod top;
 mod up;
+mod which;
 
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-pub use data_dir::{DataDir, Info};
+pub use data_dir::{DataDir, Info, LocalAws};
 pub use project::Project;
 
 /// The port of `up` when none is named.
@@ -39,6 +41,10 @@ const UP_HELP: &str = "A real GitHub App: register a development App (permission
     PATCHBAY_WEBHOOK_SECRET       the secret that signs its webhooks\n\
     then run: patchbay up --forge https://api.github.com --public-url https://your.tunnel";
 
+const STACK_HELP: &str = "With --stack NAME it speaks to that CloudFormation stack, with the credentials and the region that the AWS SDK finds: \
+    AWS_PROFILE, AWS_REGION, AWS_ACCESS_KEY_ID and the rest. Those of `aws sso login` are handed over by \
+    eval \"$(aws configure export-credentials --format env)\". docs/operate.md lists the rights it needs.";
+
 #[derive(Debug, Parser)]
 #[command(name = "patchbay", version, about = "Patchbay on this machine: an issue becomes a pull request, a question an answer.", after_help = MODEL_HELP)]
 struct Cli {
@@ -55,11 +61,20 @@ enum Command {
     Up(up::Arguments),
     /// Sign a payload file as GitHub would and post it to the running stack.
     Send(send::Arguments),
-    /// List the runs of the running stack, or show one with its outbox, task, usage and history.
+    /// Show queues, runs, slots and spend, again and again.
+    #[command(after_help = STACK_HELP)]
+    Top(top::Arguments),
+    /// List the runs, or show one with its outbox, task, usage and history.
+    #[command(after_help = STACK_HELP)]
     Runs(runs::Arguments),
     /// Show what all functions and the task wrote for a run, in order.
+    #[command(after_help = STACK_HELP)]
     Logs(logs::Arguments),
+    /// End a run, as `stop` in its thread would; the thread is told.
+    #[command(after_help = STACK_HELP)]
+    Cancel(cancel::Arguments),
     /// Send a queue's dead letters to it again.
+    #[command(after_help = STACK_HELP)]
     Redrive(redrive::Arguments),
     /// Check every prerequisite, and say what mends what is missing.
     Doctor(doctor::Arguments),
@@ -74,6 +89,8 @@ pub async fn run() -> ExitCode {
         Command::Demo(arguments) => demo::run(arguments).await,
         Command::Up(arguments) => up::run(arguments).await,
         Command::Send(arguments) => send::run(arguments).await,
+        Command::Top(arguments) => top::run(arguments).await,
+        Command::Cancel(arguments) => cancel::run(arguments).await,
         Command::Runs(arguments) => runs::run(arguments).await,
         Command::Logs(arguments) => logs::run(arguments).await,
         Command::Redrive(arguments) => redrive::run(arguments).await,

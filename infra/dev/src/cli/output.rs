@@ -80,6 +80,29 @@ pub(super) fn print_result(text: &str) {
     _ = writeln!(std::io::stdout().lock(), "{text}");
 }
 
+/// A terminal that is drawn over and over.
+pub(super) struct Screen;
+
+impl Screen {
+    /// The screen that stdout is; `None` if it is none.
+    pub(super) fn of_stdout() -> Option<Self> {
+        std::io::stdout().is_terminal().then_some(Self)
+    }
+
+    /// Shows this text and nothing else. What is drawn over is overwritten line by line, so that nothing flickers.
+    pub(super) fn draw(&self, text: &str) {
+        let mut frame = "\x1b[H".to_owned();
+        for line in text.lines() {
+            frame.push_str(line);
+            frame.push_str("\x1b[K\r\n");
+        }
+        frame.push_str("\x1b[J");
+        let mut stdout = std::io::stdout().lock();
+        // A terminal that went away ends the command by its hangup.
+        _ = stdout.write_all(frame.as_bytes()).and_then(|()| stdout.flush());
+    }
+}
+
 /// Text that others wrote, without what a terminal would obey.
 pub(super) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect()

@@ -1,9 +1,9 @@
 //! `patchbay redrive`: what was given up is tried again (R15), after what made it fail was mended.
 
 use super::output::print_result;
-use super::running::{Running, Which};
+use super::which::Which;
+use crate::operations::Redriven;
 use clap::Args;
-use serde::{Deserialize, Serialize};
 use std::process::ExitCode;
 
 #[derive(Debug, Args)]
@@ -14,20 +14,9 @@ pub(super) struct Arguments {
     which: Which,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
-struct Redriven {
-    queue: String,
-    dead_letter_queue: String,
-    moved: u64,
-}
-
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let redriven: Redriven = Running::find(&arguments.which)?.post(&["queues", &arguments.queue, "redrive"]).await?;
-    if arguments.which.json {
-        print_result(&serde_json::to_string(&redriven)?);
-    } else {
-        print_result(&describe(&redriven));
-    }
+    let redriven = arguments.which.open().await?.redrive(&arguments.queue).await?;
+    print_result(&if arguments.which.json { serde_json::to_string(&redriven)? } else { describe(&redriven) });
     Ok(ExitCode::SUCCESS)
 }
 

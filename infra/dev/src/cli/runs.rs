@@ -1,47 +1,46 @@
-//! `patchbay runs`: the runs of the running stack, or one of them whole.
+//! `patchbay runs`: the runs of the last days, or one of them whole.
 
 use super::output::{print_result, printable};
-use super::running::{Running, Which};
-use crate::stack::operate::runs::{RunDetails, RunSummary};
+use super::which::Which;
+use crate::operations::records::{RunDetails, RunSummary};
 use clap::Args;
 use jiff::Timestamp;
 use patchbay_domain::run::{Outcome, Run, State};
-use serde::{Deserialize, Serialize};
+use serde_json::json;
 use std::process::ExitCode;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The run to show whole.
     run_id: Option<String>,
+    /// How many days the list goes back; what is at work is always in it.
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..=92))]
+    days: u16,
     #[command(flatten)]
     which: Which,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
-struct Listed {
-    runs: Vec<RunSummary>,
-}
-
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let stack = Running::find(&arguments.which)?;
+    let operations = arguments.which.open().await?;
     let now = Timestamp::now();
     let (json, text) = match &arguments.run_id {
         Some(id) => {
-            let details: RunDetails = stack.get(&["runs", id]).await?;
+            let details = operations.run(id).await?;
             (serde_json::to_string(&details)?, describe(&details, now))
         }
         None => {
-            let listed: Listed = stack.get(&["runs"]).await?;
-            (serde_json::to_string(&listed)?, table(&listed.runs, now))
+            let runs = operations.runs(arguments.days).await?;
+            (json!({ "runs": runs }).to_string(), table(&runs, now))
         }
     };
     print_result(&if arguments.which.json { json } else { printable(&text) });
     Ok(ExitCode::SUCCESS)
 }
 
-fn table(runs: &[RunSummary], now: Timestamp) -> String {
+/// One line per run.
+pub(super) fn table(runs: &[RunSummary], now: Timestamp) -> String {
     if runs.is_empty() {
-        return "There are no runs yet.".to_owned();
+        return "There are no runs in these days.".to_owned();
     }
     let mut lines = vec![format!("{:<36}  {:<28}  {:>7}  {:<9}  {:>4}  {:>9}", "RUN", "REPOSITORY", "THREAD", "STATE", "AGE", "COST")];
     lines.extend(runs.iter().map(|run| {
@@ -106,7 +105,7 @@ fn state(run: &Run) -> String {
 }
 
 /// The largest unit that fits.
-fn age(since: Timestamp, now: Timestamp) -> String {
+pub(super) fn age(since: Timestamp, now: Timestamp) -> String {
     match now.as_second() - since.as_second() {
         seconds @ ..60 => format!("{}s", seconds.max(0)),
         seconds @ 60..3_600 => format!("{}m", seconds / 60),
@@ -115,14 +114,15 @@ fn age(since: Timestamp, now: Timestamp) -> String {
     }
 }
 
-fn dollars(microusd: u64) -> String {
+/// Millionths of a dollar as dollars.
+pub(super) fn dollars(microusd: u64) -> String {
     format!("${}.{:04}", microusd / 1_000_000, microusd % 1_000_000 / 100)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stack::operate::runs::tests::saved_run;
+    use crate::operations::records::tests::saved_run;
     use serde_json::json;
 
     fn details() -> RunDetails {
@@ -163,6 +163,6 @@ mod tests {
         let text = table(&[summary], "2026-11-20T10:00:59Z".parse().unwrap());
         let words: Vec<_> = text.lines().nth(1).unwrap().split_whitespace().collect();
         assert_eq!(words, ["run_1", "acme/hello", "#7", "running", "59s", "$1.5000"]);
-        assert_eq!(table(&[], Timestamp::UNIX_EPOCH), "There are no runs yet.");
+        assert_eq!(table(&[], Timestamp::UNIX_EPOCH), "There are no runs in these days.");
     }
 }

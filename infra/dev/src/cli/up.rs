@@ -1,6 +1,6 @@
 //! `patchbay up`: the stack, staying up, with data that survives restarts.
 
-use super::data_dir::{DataDir, ForgeUser, Info};
+use super::data_dir::{DataDir, ForgeUser, Info, LocalAws};
 use super::output::{Progress, print_result};
 use super::{DEFAULT_PORT, Project, default_data_dir, setup};
 use crate::aws::parse_addresses;
@@ -91,6 +91,7 @@ fn info(stack: &Stack, arguments: &Arguments, data: &DataDir) -> anyhow::Result<
         data_dir: data.path().to_owned(),
         control_url: format!("{}/_patchbay", stack.front_url()),
         control_token: stack.control_token().to_owned(),
+        aws: LocalAws { endpoint: stack.aws().endpoint().to_owned(), resources: stack.template().names.clone() },
     })
 }
 
@@ -113,6 +114,7 @@ fn describe(info: &Info, progress: &Progress) {
         progress.say(&format!("You are:    {}, token {}; the App is installed on all of {}", user.login, user.token, forge::ORGANISATION));
     }
     progress.say(&format!("Data, logs: {}", info.data_dir.display()));
+    progress.say("Operate it: patchbay top, runs, logs, cancel, redrive (docs/operate.md).");
     progress.say("Ctrl-C stops it.");
 }
 

@@ -1,11 +1,17 @@
-//! The stack's own routes under `/_patchbay/`: its status, and a schedule's tick on request. Loopback only, no part of Patchbay.
+//! The stack's own routes under `/_patchbay/`: its status, and a schedule's tick on request. No part of Patchbay.
+//!
+//! A tunnel for a real forge reaches this port too: so all of them want the token that `up` leaves in the data folder.
 
 use super::http::event::scheduled_event;
 use super::lambda::{Outcome, Pool};
 use crate::aws::{Aws, Queue};
-use axum::extract::{Path, State};
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
-use axum::routing::{get, post};
+use axum::http::header::AUTHORIZATION;
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{any, get, post};
 use axum::{Json, Router};
 use patchbay_testing::github::LocalGithub;
 use serde_json::{Map, Value, json};
@@ -13,6 +19,8 @@ use std::sync::{Arc, Weak};
 
 /// What the routes look at.
 pub(super) struct Control {
+    /// What whoever asks has to bear.
+    pub(super) token: String,
     pub(super) pools: Vec<Arc<Pool>>,
     pub(super) queues: Vec<Queue>,
     /// Weak: an open connection must not keep them alive when the stack ends.
@@ -23,7 +31,24 @@ pub(super) struct Control {
 
 /// The routes.
 pub(super) fn router(control: Arc<Control>) -> Router {
-    Router::new().route("/_patchbay/status", get(status)).route("/_patchbay/schedules/{function}", post(tick)).with_state(control)
+    Router::new()
+        .route("/_patchbay/status", get(status))
+        .route("/_patchbay/schedules/{function}", post(tick))
+        .route("/_patchbay/{*other}", any(nothing_there))
+        .layer(middleware::from_fn_with_state(Arc::clone(&control), with_token))
+        .with_state(control)
+}
+
+async fn with_token(State(control): State<Arc<Control>>, request: Request, next: Next) -> Response {
+    let given = request.headers().get(AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer ")).unwrap_or_default();
+    if verify_slices_are_equal(given, control.token.as_bytes()).is_err() {
+        return (StatusCode::UNAUTHORIZED, Json(json!({ "message": "the token is in stack.json of the data folder" }))).into_response();
+    }
+    next.run(request).await
+}
+
+async fn nothing_there() -> (StatusCode, Json<Value>) {
+    (StatusCode::NOT_FOUND, Json(json!({ "message": "the stack has no such route" })))
 }
 
 async fn status(State(control): State<Arc<Control>>) -> Json<Value> {
@@ -31,9 +56,12 @@ async fn status(State(control): State<Arc<Control>>) -> Json<Value> {
         control.pools.iter().map(|pool| (pool.package().to_owned(), json!({ "processes": pool.processes() }))).collect();
     let mut queues = Map::new();
     for queue in &control.queues {
-        if let Ok(depth) = queue.depth().await {
-            let depth = json!({ "visible": depth.visible, "in_flight": depth.in_flight, "delayed": depth.delayed });
-            queues.insert(queue.name().to_owned(), depth);
+        if let (Ok(depth), Ok(oldest)) = (queue.depth().await, queue.oldest()) {
+            let oldest_seconds = oldest.map(|age| age.as_secs());
+            let counts = json!({
+                "visible": depth.visible, "in_flight": depth.in_flight, "delayed": depth.delayed, "oldest_seconds": oldest_seconds
+            });
+            queues.insert(queue.name().to_owned(), counts);
         }
     }
     Json(json!({

@@ -1,7 +1,7 @@
 //! What functions and tasks write: one file per source in the data folder, a short memory of the last lines,
 //! and a live stream for the timeline. JSON log lines become one readable line each.
 
-use super::run_logs::{self, Record, TASK, TASK_FIELD};
+use super::run_logs::{TASK, TASK_FIELD};
 use serde_json::Value;
 use std::collections::{HashMap, VecDeque};
 use std::fs::{File, OpenOptions};
@@ -67,14 +67,6 @@ impl LogBook {
         self.take(&format!("{TASK}{container}"), text, Some(task));
     }
 
-    /// What is in the files about a run, in the order of time, with all that is said under its correlation id.
-    ///
-    /// # Errors
-    /// If a file cannot be read.
-    pub fn lines_about(&self, run: &str, correlation: &str) -> std::io::Result<Vec<Record>> {
-        run_logs::lines_about(&self.folder, run, correlation)
-    }
-
     /// Everything that is in the files, by source.
     ///
     /// # Errors
@@ -129,7 +121,7 @@ impl LogBook {
 }
 
 /// `time LEVEL message key=value…` of a tracing JSON line; `METRIC name=value…` of an embedded metric.
-fn readable_line(line: &Value) -> String {
+pub(crate) fn readable_line(line: &Value) -> String {
     let text = |key: &str| line.get(key).and_then(Value::as_str);
     if line.get("_aws").is_some() {
         let values = pairs(line, &["_aws"]);

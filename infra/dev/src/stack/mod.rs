@@ -12,7 +12,6 @@ pub mod http;
 pub mod lambda;
 pub mod logs;
 mod mappings;
-pub mod operate;
 mod parameters;
 mod rules;
 pub mod run_logs;
@@ -73,7 +72,7 @@ impl Stack {
         &self.webhook_secret_file
     }
 
-    /// What the operator's routes under `/_patchbay/` want as a bearer token.
+    /// What the routes under `/_patchbay/` want as a bearer token.
     pub fn control_token(&self) -> &str {
         &self.control_token
     }

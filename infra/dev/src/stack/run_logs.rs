@@ -1,4 +1,5 @@
-//! Finding one run's lines in the log files of all functions and tasks, in the order of their times.
+//! Finding one run's lines in the log files of all functions and tasks, in the order of their times. CloudWatch's are
+//! `operations`' affair.
 //!
 //! A line belongs to a run if it names it or carries its correlation id. A task works for one run only: all its lines belong
 //! to the run that one of them belongs to.
@@ -10,7 +11,7 @@ use std::io;
 use std::path::Path;
 
 /// What a task's source begins with.
-pub(super) const TASK: &str = "agent-task/";
+pub(crate) const TASK: &str = "agent-task/";
 /// The field behind a task's line that says which task.
 pub(super) const TASK_FIELD: &str = "task=";
 
@@ -28,9 +29,8 @@ pub struct Record {
 ///
 /// # Errors
 /// If a file cannot be read.
-pub(super) fn lines_about(folder: &Path, run: &str, correlation: &str) -> io::Result<Vec<Record>> {
-    let correlation = format!("correlation={correlation}");
-    let names_run = |text: &str| text.contains(run) || text.split_whitespace().any(|word| word == correlation);
+pub(crate) fn lines_about(folder: &Path, run: &str, correlation: &str) -> io::Result<Vec<Record>> {
+    let names_run = |text: &str| names_run(text, run, correlation);
     let mut found = Vec::new();
     let mut of_tasks = Vec::new();
     for entry in std::fs::read_dir(folder)? {
@@ -51,6 +51,11 @@ pub(super) fn lines_about(folder: &Path, run: &str, correlation: &str) -> io::Re
     // Stable: lines of one source and one moment keep their order.
     found.sort_by(|a, b| (&a.at, &a.source).cmp(&(&b.at, &b.source)));
     Ok(found)
+}
+
+/// Whether a line names the run or carries its correlation id.
+pub(crate) fn names_run(text: &str, run: &str, correlation: &str) -> bool {
+    text.contains(run) || text.split_whitespace().any(|word| word.strip_prefix("correlation=") == Some(correlation))
 }
 
 /// A record begins with a time; lines without one continue it.
@@ -119,7 +124,7 @@ mod tests {
         book.write_of_task("agent", "t1", "thread 'main' panicked");
         book.write_of_task("agent", "t2", "somebody else's");
         book.write("run-reaper", "not about it");
-        let told: Vec<_> = book.lines_about("run_1", "d1").unwrap().into_iter().map(|record| record.text).collect();
+        let told: Vec<_> = lines_about(folder.path(), "run_1", "d1").unwrap().into_iter().map(|record| record.text).collect();
         assert_eq!(told, ["INFO at work correlation=d1 task=t1", "thread 'main' panicked task=t1"]);
     }
 }

@@ -9,7 +9,6 @@ use super::http::function_url::FunctionFace;
 use super::lambda::{Launch, Pool};
 use super::logs::LogBook;
 use super::mappings::Poller;
-use super::operate::{self, Operate};
 use super::parameters::parameters;
 use super::servers::Listeners;
 use super::{Background, Stack, rules, schedules, secrets};
@@ -63,22 +62,15 @@ pub(super) async fn start(config: StackConfig) -> anyhow::Result<Stack> {
     let pools: Vec<Arc<Pool>> =
         model.functions.iter().map(|function| Pool::new(launch(function, &config.bin_dir, &aws, &logs), CONCURRENCY)).collect();
     let control_token = secrets::random_hex()?;
-    let runs_table = model.functions.iter().find_map(|function| function.environment.get("TABLE_RUNS"));
-    let operate = Operate {
-        aws: Arc::downgrade(&aws),
-        queues: model.queues.iter().filter_map(|queue| aws.any_queue(&queue.name)).collect(),
-        runs_table: runs_table.context("no function of the template has TABLE_RUNS")?.clone(),
-        logs: Arc::clone(&logs),
-        token: control_token.clone(),
-    };
     let control = Control {
         pools: pools.clone(),
+        token: control_token.clone(),
         queues: model.queues.iter().filter_map(|queue| aws.any_queue(&queue.name)).collect(),
         aws: Arc::downgrade(&aws),
         github: forge.local().map(Arc::downgrade),
         urls: json!({ "api": front_url, "functions": deployment.function_urls, "aws": aws.endpoint(), "forge": forge.web_url(), "forge_api": forge.api_url() }),
     };
-    let mut tasks = serve(listeners, &model, &pools, control::router(Arc::new(control)).merge(operate::router(Arc::new(operate))));
+    let mut tasks = serve(listeners, &model, &pools, control::router(Arc::new(control)));
     tasks.extend(poll(&model, &pools, &aws, &logs)?);
     tasks.extend(tick(&config, &model, &pools));
     tasks.push(forward_task_events(&model, &aws)?);

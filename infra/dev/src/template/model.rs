@@ -22,6 +22,8 @@ pub struct Model {
     pub cluster: Option<String>,
     pub task_definitions: Vec<TaskDefinitionSpec>,
     pub rules: Vec<EventRule>,
+    /// What queues and tables are called, by logical id.
+    pub names: BTreeMap<String, String>,
 }
 
 impl Model {
@@ -105,6 +107,9 @@ pub(super) fn read_model(scope: &Scope<'_>) -> Result<Model, TemplateError> {
 
 fn read_resource(scope: &Scope<'_>, model: &mut Model, id: &str, kind: &str, resource: &super::node::Node) -> Result<(), TemplateError> {
     let name = || scope.physical_name(resource.line, id);
+    if matches!(kind, "AWS::SQS::Queue" | "AWS::DynamoDB::Table") {
+        model.names.insert(id.to_owned(), name()?);
+    }
     match kind {
         "AWS::Serverless::Function" => model.functions.push(functions::read_function(scope, id, resource)?),
         "AWS::SQS::Queue" => model.queues.push(resources::read_queue(scope, name()?, resource)?),

@@ -74,6 +74,14 @@ impl QueueHandle {
         self.sqs.depth(&self.name)
     }
 
+    /// How long ago the oldest message was sent, whatever its state; `None` for an empty queue.
+    ///
+    /// # Errors
+    /// Only when the store fails.
+    pub fn oldest(&self) -> Result<Option<Duration>, AwsError> {
+        self.sqs.oldest(&self.name)
+    }
+
     /// The name of the queue that takes this one's dead letters, if one does.
     pub fn dead_letter_queue(&self) -> Option<String> {
         Some(self.sqs.spec(&self.name).ok()?.redrive?.dead_letter_queue)

@@ -201,6 +201,14 @@ impl Sqs {
         inner.queues.get(queue).map(Queue::depth).ok_or_else(no_such_queue)
     }
 
+    fn oldest(&self, queue: &str) -> Result<Option<Duration>, AwsError> {
+        let now = now_ms();
+        let mut inner = self.lock();
+        inner.advance(queue, now)?;
+        let sent_at = inner.queues.get(queue).ok_or_else(no_such_queue)?.oldest_sent_at();
+        Ok(sent_at.map(|sent_at| Duration::from_millis(now.saturating_sub(sent_at))))
+    }
+
     fn spec(&self, queue: &str) -> Result<QueueSpec, AwsError> {
         self.lock().queues.get(queue).map(|queue| queue.spec.clone()).ok_or_else(no_such_queue)
     }

@@ -182,6 +182,11 @@ impl Queue {
         Depth { visible, in_flight, delayed: self.messages.len() - visible - in_flight }
     }
 
+    /// When the oldest message was sent.
+    pub(super) fn oldest_sent_at(&self) -> Option<u64> {
+        self.by_age.first().map(|&(sent_at, _)| sent_at)
+    }
+
     /// Every message's number, oldest first.
     pub(super) fn seqs(&self) -> Vec<u64> {
         self.by_age.iter().map(|&(_, seq)| seq).collect()

@@ -1,7 +1,7 @@
 use super::*;
 use crate::aws::Depth;
 use crate::chaos::evidence::{RepositoryEvidence, RunEvidence, TaskEvidence};
-use crate::stack::operate::runs::tests::saved_run;
+use crate::operations::records::tests::saved_run;
 use jiff::SignedDuration;
 use patchbay_domain::ids::RunId;
 use patchbay_domain::run::{CancelReason, Effect, Outcome, PendingEffect, Place, Run, State};

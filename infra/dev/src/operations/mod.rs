@@ -1,0 +1,95 @@
+//! What an operator does with a deployment: look at runs, logs and queues, send dead letters again, end a run.
+//!
+//! One implementation over AWS's own protocols, for the stack on this machine and for one in AWS; [`place`] holds what
+//! differs: where AWS answers, what the resources are called, where the logs lie. Nothing here prints.
+
+mod cancel;
+mod cloudwatch;
+mod overview;
+mod place;
+mod queues;
+pub mod records;
+mod resources;
+mod runs;
+
+pub use overview::{Overview, SlotView};
+pub use place::Place;
+pub use queues::{QueueView, Redriven};
+
+use crate::stack::run_logs::{self, Record};
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use place::Logs;
+use resources::Resources;
+use std::fmt::Debug;
+
+/// A deployment, as its operator reaches it.
+pub struct Operations {
+    dynamodb: aws_sdk_dynamodb::Client,
+    sqs: aws_sdk_sqs::Client,
+    resources: Resources,
+    place: Place,
+    logs: Logs,
+}
+
+impl Operations {
+    /// Finds the deployment's resources. One call for each hundred of them in AWS, none on this machine.
+    ///
+    /// # Errors
+    /// If it cannot be reached, does not exist, or is no Patchbay.
+    pub async fn open(place: Place) -> anyhow::Result<Self> {
+        let sdk = place.sdk().await?;
+        let resources = place.resources(&sdk).await?;
+        let logs = place.logs(&sdk, &resources);
+        Ok(Self::new(&sdk, resources, place, logs))
+    }
+
+    fn new(sdk: &SdkConfig, resources: Resources, place: Place, logs: Logs) -> Self {
+        Self { dynamodb: aws_sdk_dynamodb::Client::new(sdk), sqs: aws_sdk_sqs::Client::new(sdk), resources, place, logs }
+    }
+
+    /// The deployment in a few words.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Every line that a function or the task wrote on the run's behalf, in the order of their times.
+    ///
+    /// # Errors
+    /// If there is no such run, or the logs cannot be read.
+    pub async fn logs(&self, run: &str) -> anyhow::Result<Vec<Record>> {
+        let run = self.run(run).await?.run;
+        match &self.logs {
+            Logs::Files(folder) => {
+                let folder = folder.clone();
+                let read = move || run_logs::lines_about(&folder, run.id.as_str(), run.request.delivery.as_str());
+                Ok(tokio::task::spawn_blocking(read).await??)
+            }
+            Logs::CloudWatch(logs) => logs.lines_about(self, &run).await,
+        }
+    }
+
+    /// What went wrong at AWS, in words for a person.
+    fn said<E, R>(&self, action: &str, error: SdkError<E, R>) -> anyhow::Error
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+        R: Debug + Send + Sync + 'static,
+    {
+        self.place.explain(action, error)
+    }
+}
+
+/// A service's refusal as `code: message`, anything else with all its causes.
+fn refusal<E, R>(error: &SdkError<E, R>) -> String
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    R: Debug + Send + Sync + 'static,
+{
+    match error {
+        SdkError::ServiceError(context) => {
+            let meta = context.err().meta();
+            format!("{}: {}", meta.code().unwrap_or("refused"), meta.message().unwrap_or("no reason given"))
+        }
+        other => DisplayErrorContext(other).to_string(),
+    }
+}
