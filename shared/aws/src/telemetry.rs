@@ -13,7 +13,8 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::JsonFields;
 
 const DEFAULT_NAMESPACE: &str = "Patchbay";
-const DEFAULT_FILTER: &str = "info,aws_smithy_runtime=warn,aws_smithy_runtime_api=warn,hyper_util=warn";
+/// octocrab logs every refused request as an error of its own; what one means is said by whoever asked.
+const DEFAULT_FILTER: &str = "info,aws_smithy_runtime=warn,aws_smithy_runtime_api=warn,hyper_util=warn,octocrab=off";
 
 static COLLECTOR: OnceLock<&'static Collector> = OnceLock::new();
 
