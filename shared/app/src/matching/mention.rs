@@ -9,9 +9,8 @@ use patchbay_domain::command::{Command, CommandKind, Names, select_command};
 use patchbay_domain::event::{Actor, ActorKind, Detail, Event, Subject, SubjectKind};
 use patchbay_domain::ids::RunId;
 use patchbay_domain::run::apply::accept;
-use patchbay_domain::run::state::{Request, ThreadRef};
-use patchbay_domain::run::{QueuedBecause, Run, State};
-use patchbay_domain::task::{Mode, Usage};
+use patchbay_domain::run::state::{NewRun, Request, ThreadRef};
+use patchbay_domain::task::Mode;
 use patchbay_domain::text::strip_hidden;
 use patchbay_forge::{PermissionLevel, RepoAt};
 
@@ -170,9 +169,8 @@ impl Matcher {
         Ok(Verdict::done(format!("run {id}")))
     }
 
-    fn new_run(&self, scene: &Scene<'_>, request: Request, id: RunId) -> Run {
-        let now = jiff::Timestamp::now();
-        Run {
+    fn new_run(&self, scene: &Scene<'_>, request: Request, id: RunId) -> NewRun {
+        NewRun {
             id,
             workspace: scene.connection.workspace.clone(),
             connection: scene.connection.connection.clone(),
@@ -184,24 +182,8 @@ impl Matcher {
                 url: scene.subject.url.clone(),
             },
             request,
-            state: State::Queued { because: QueuedBecause::New },
-            version: 0,
-            attempt: 0,
-            outbox: Vec::new(),
-            lease: None,
-            wake_at: None,
-            deadline_at: None,
             deadline_seconds: self.limits.deadline_seconds,
-            task: None,
-            result_key: None,
-            status_comment: None,
-            status_unsure: false,
-            status_at: None,
-            branch: None,
-            usage: Usage::default(),
             budget_microusd: self.limits.budget_microusd,
-            created_at: now,
-            updated_at: now,
         }
     }
 }

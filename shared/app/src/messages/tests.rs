@@ -4,12 +4,13 @@ use super::*;
 use patchbay_domain::change_set::{Change, ChangeSet, Content, FileChange};
 use patchbay_domain::event::{Actor, ActorKind, Repository};
 use patchbay_domain::ids::{ConnectionId, DeliveryId, WorkspaceId};
-use patchbay_domain::run::state::{PushedBranch, Request, ThreadRef};
+use patchbay_domain::run::apply::accept;
+use patchbay_domain::run::state::{NewRun, PushedBranch, Request, ThreadRef};
 use patchbay_domain::task::TaskResult;
 
 fn run(state: State) -> Run {
     let workspace = WorkspaceId::of_account("github", 9);
-    Run {
+    let new = NewRun {
         id: RunId("run_0123456789abcdef0123456789abcdef".to_owned()),
         workspace,
         connection: ConnectionId::of_installation("github", 5),
@@ -34,24 +35,16 @@ fn run(state: State) -> Run {
             delivery: DeliveryId("d-1".to_owned()),
             label: None,
         },
+        deadline_seconds: 1800,
+        budget_microusd: 2_000_000,
+    };
+    Run {
         state,
         version: 3,
         attempt: 1,
         outbox: Vec::new(),
-        lease: None,
-        wake_at: None,
-        deadline_at: None,
-        deadline_seconds: 1800,
-        task: None,
-        result_key: None,
-        status_comment: None,
-        status_unsure: false,
-        status_at: None,
-        branch: None,
         usage: Usage { model_calls: 2, input_tokens: 900, output_tokens: 100, cost_microusd: 12_300 },
-        budget_microusd: 2_000_000,
-        created_at: "2026-01-01T00:00:00Z".parse().unwrap(),
-        updated_at: "2026-01-01T00:00:00Z".parse().unwrap(),
+        ..accept(new, "2026-01-01T00:00:00Z".parse().unwrap())
     }
 }
 

@@ -8,8 +8,8 @@ use patchbay_domain::change_set::{Change, ChangeSet, Content, FileChange};
 use patchbay_domain::event::{Actor, ActorKind, SubjectKind};
 use patchbay_domain::ids::{DeliveryId, RunId};
 use patchbay_domain::run::apply::accept;
-use patchbay_domain::run::state::{Request, ThreadRef};
-use patchbay_domain::run::{Input, QueuedBecause, Run, State};
+use patchbay_domain::run::state::{NewRun, Request, ThreadRef};
+use patchbay_domain::run::{Input, Run, State};
 use patchbay_domain::task::{Mode, StoredResult, TaskOutcome, TaskResult, Usage};
 use patchbay_forge::Forge;
 use patchbay_testing::github::CommentView;
@@ -23,9 +23,8 @@ impl Stage {
 
     /// dana asks in this thread, with a delivery of this name.
     pub(crate) async fn request_in(&self, kind: SubjectKind, number: u64, delivery: &str) -> Run {
-        let now = Timestamp::now();
         let workspace = self.connection.workspace.clone();
-        let run = Run {
+        let new = NewRun {
             id: RunId::derive(&workspace, "built-in", delivery),
             workspace,
             connection: self.at.connection.clone(),
@@ -39,26 +38,10 @@ impl Stage {
                 delivery: DeliveryId(delivery.into()),
                 label: None,
             },
-            state: State::Queued { because: QueuedBecause::New },
-            version: 0,
-            attempt: 0,
-            outbox: Vec::new(),
-            lease: None,
-            wake_at: None,
-            deadline_at: None,
             deadline_seconds: 1800,
-            task: None,
-            result_key: None,
-            status_comment: None,
-            status_unsure: false,
-            status_at: None,
-            branch: None,
-            usage: Usage::default(),
             budget_microusd: 2_000_000,
-            created_at: now,
-            updated_at: now,
         };
-        let run = accept(run, now);
+        let run = accept(new, Timestamp::now());
         self.services.dispatch.runs.create(&run).await.unwrap();
         self.forge.forget();
         run

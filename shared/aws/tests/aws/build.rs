@@ -4,9 +4,10 @@ use jiff::{SignedDuration, Timestamp};
 use patchbay_domain::envelope::{Body, Delivery};
 use patchbay_domain::event::{Actor, ActorKind, Provider, Repository, SubjectKind};
 use patchbay_domain::ids::{ConnectionId, DeliveryId, RunId, WorkspaceId};
-use patchbay_domain::run::state::{Request, ThreadRef};
-use patchbay_domain::run::{QueuedBecause, Run, State};
-use patchbay_domain::task::{Mode, Usage};
+use patchbay_domain::run::Run;
+use patchbay_domain::run::apply::accept;
+use patchbay_domain::run::state::{NewRun, Request, ThreadRef};
+use patchbay_domain::task::Mode;
 
 /// A whole second, long enough ago for nothing, near enough for every `ttl`.
 pub(crate) fn now() -> Timestamp {
@@ -35,8 +36,7 @@ pub(crate) fn repository(id: u64) -> Repository {
 
 /// A run that was just queued and has nothing to do yet.
 pub(crate) fn run(index: u32) -> Run {
-    let at = now();
-    Run {
+    let new = NewRun {
         id: run_id(index),
         workspace: workspace(),
         connection: connection(),
@@ -50,25 +50,10 @@ pub(crate) fn run(index: u32) -> Run {
             delivery: DeliveryId("d1".into()),
             label: None,
         },
-        state: State::Queued { because: QueuedBecause::New },
-        version: 1,
-        attempt: 1,
-        outbox: Vec::new(),
-        lease: None,
-        wake_at: None,
-        deadline_at: None,
         deadline_seconds: 1800,
-        task: None,
-        result_key: None,
-        status_comment: None,
-        status_unsure: false,
-        status_at: None,
-        branch: None,
-        usage: Usage::default(),
         budget_microusd: 2_000_000,
-        created_at: at,
-        updated_at: at,
-    }
+    };
+    Run { version: 1, attempt: 1, outbox: Vec::new(), ..accept(new, now()) }
 }
 
 pub(crate) fn delivery(id: &str, body: Body) -> Delivery {

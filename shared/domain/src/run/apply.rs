@@ -3,7 +3,7 @@
 
 use super::effect::{Effect, PendingEffect};
 use super::input::{CancelReason, Input, SlotScope, TaskEnd};
-use super::state::{Outcome, QueuedBecause, Run, STATUS_EVERY_SECONDS, State, Task};
+use super::state::{NewRun, Outcome, QueuedBecause, Run, STATUS_EVERY_SECONDS, State, Task};
 use crate::task::{Failure, FailureCode, Usage};
 use jiff::{SignedDuration, Timestamp};
 
@@ -56,11 +56,35 @@ pub fn apply(run: &Run, input: &Input, now: Timestamp) -> Transition {
     Transition { next, changed }
 }
 
-/// A run as the matcher creates it: queued, with its first effects decided.
-pub fn accept(mut run: Run, now: Timestamp) -> Run {
-    run.state = State::Queued { because: QueuedBecause::New };
-    run.created_at = now;
-    run.updated_at = now;
+/// A run as the matcher creates it: queued, with its first effects decided. It is saved as version 0.
+pub fn accept(new: NewRun, now: Timestamp) -> Run {
+    let NewRun { id, workspace, connection, repository, thread, request, deadline_seconds, budget_microusd } = new;
+    let mut run = Run {
+        id,
+        workspace,
+        connection,
+        repository,
+        thread,
+        request,
+        state: State::Queued { because: QueuedBecause::New },
+        version: 0,
+        attempt: 0,
+        outbox: Vec::new(),
+        lease: None,
+        wake_at: None,
+        deadline_at: None,
+        deadline_seconds,
+        task: None,
+        result_key: None,
+        status_comment: None,
+        status_unsure: false,
+        status_at: None,
+        branch: None,
+        usage: Usage::default(),
+        budget_microusd,
+        created_at: now,
+        updated_at: now,
+    };
     decide(&mut run, Effect::UpdateStatus);
     decide(&mut run, Effect::ClaimSlots);
     if run.request.label.is_some() {

@@ -51,6 +51,19 @@ pub struct Run {
     pub updated_at: Timestamp,
 }
 
+/// What is known of a run when it is accepted; everything else begins empty (`accept`).
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewRun {
+    pub id: RunId,
+    pub workspace: WorkspaceId,
+    pub connection: ConnectionId,
+    pub repository: Repository,
+    pub thread: ThreadRef,
+    pub request: Request,
+    pub deadline_seconds: u32,
+    pub budget_microusd: u64,
+}
+
 /// The thread a run belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ThreadRef {

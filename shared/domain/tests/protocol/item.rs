@@ -6,9 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 use patchbay_domain::event::{Actor, ActorKind, Repository, SubjectKind};
 use patchbay_domain::ids::{ConnectionId, DeliveryId, RunId, WorkspaceId};
 use patchbay_domain::run::apply::accept;
-use patchbay_domain::run::state::{Request, ThreadRef};
-use patchbay_domain::run::{Input, QueuedBecause, Run, State, apply};
-use patchbay_domain::task::{Mode, Usage};
+use patchbay_domain::run::state::{NewRun, Request, ThreadRef};
+use patchbay_domain::run::{Input, Run, apply};
+use patchbay_domain::task::Mode;
 use std::fmt::Write;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Deref;
@@ -89,7 +89,7 @@ pub(crate) fn running() -> Run {
 pub(crate) fn accepted() -> Run {
     let workspace = WorkspaceId::of_account("github", 1);
     let url = String::from("https://github.com/acme/hello/issues/12");
-    let run = Run {
+    let new = NewRun {
         id: RunId::derive(&workspace, "mention", "d1"),
         workspace,
         connection: ConnectionId::of_installation("github", 7),
@@ -103,24 +103,8 @@ pub(crate) fn accepted() -> Run {
             delivery: DeliveryId("d1".into()),
             label: None,
         },
-        state: State::Queued { because: QueuedBecause::New },
-        version: 1,
-        attempt: 0,
-        outbox: Vec::new(),
-        lease: None,
-        wake_at: None,
-        deadline_at: None,
         deadline_seconds: 1800,
-        task: None,
-        result_key: None,
-        status_comment: None,
-        status_unsure: false,
-        status_at: None,
-        branch: None,
-        usage: Usage::default(),
         budget_microusd: 2_000_000,
-        created_at: NOW,
-        updated_at: NOW,
     };
-    accept(run, NOW)
+    accept(new, NOW)
 }

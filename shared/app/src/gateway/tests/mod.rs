@@ -16,8 +16,8 @@ use patchbay_aws::vault::Vault;
 use patchbay_domain::event::{Actor, ActorKind, Repository, SubjectKind};
 use patchbay_domain::ids::{ConnectionId, DeliveryId, RunId, WorkspaceId};
 use patchbay_domain::run::apply::accept;
-use patchbay_domain::run::state::{Request, ThreadRef};
-use patchbay_domain::run::{Input, QueuedBecause, Run, State, apply};
+use patchbay_domain::run::state::{NewRun, Request, ThreadRef};
+use patchbay_domain::run::{Input, Run, State, apply};
 use patchbay_domain::task::{Mode, ModelProvider, Usage};
 use serde_json::{Value, json};
 
@@ -106,7 +106,7 @@ impl World {
 fn running(delivery: &str) -> Run {
     let workspace = WorkspaceId::of_account("github", 1);
     let now = Timestamp::now();
-    let run = Run {
+    let new = NewRun {
         id: RunId::derive(&workspace, "mention", delivery),
         workspace,
         connection: ConnectionId::of_installation("github", 7),
@@ -120,27 +120,11 @@ fn running(delivery: &str) -> Run {
             delivery: DeliveryId(delivery.into()),
             label: None,
         },
-        state: State::Queued { because: QueuedBecause::New },
-        version: 0,
-        attempt: 0,
-        outbox: Vec::new(),
-        lease: None,
-        wake_at: None,
-        deadline_at: None,
         deadline_seconds: 1800,
-        task: None,
-        result_key: None,
-        status_comment: None,
-        status_unsure: false,
-        status_at: None,
-        branch: None,
-        usage: Usage::default(),
         budget_microusd: BUDGET,
-        created_at: now,
-        updated_at: now,
     };
     let inputs = [Input::SlotsClaimed, Input::TaskStarted { attempt: 1, arn: "arn:task/1".into() }];
-    inputs.iter().fold(accept(run, now), |run, input| apply(&run, input, now).next)
+    inputs.iter().fold(accept(new, now), |run, input| apply(&run, input, now).next)
 }
 
 async fn bytes_of(reply: Reply) -> Vec<u8> {

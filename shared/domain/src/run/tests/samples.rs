@@ -3,8 +3,8 @@
 use crate::event::{Actor, ActorKind, Repository, SubjectKind};
 use crate::ids::{ConnectionId, DeliveryId, RunId, WorkspaceId};
 use crate::run::apply::accept;
-use crate::run::state::{PushedBranch, Request, ThreadRef};
-use crate::run::{CancelReason, Effect, Input, QueuedBecause, Run, SlotScope, State, TaskEnd, apply};
+use crate::run::state::{NewRun, PushedBranch, Request, ThreadRef};
+use crate::run::{CancelReason, Effect, Input, Run, SlotScope, TaskEnd, apply};
 use crate::task::{Failure, FailureCode, Mode, Usage};
 use jiff::{SignedDuration, Timestamp};
 
@@ -18,7 +18,7 @@ pub(super) fn at(seconds: i64) -> Timestamp {
 /// What the matcher creates.
 pub(super) fn accepted() -> Run {
     let workspace = WorkspaceId::of_account("github", 1);
-    let run = Run {
+    let new = NewRun {
         id: RunId::derive(&workspace, "mention", "d1"),
         workspace,
         connection: ConnectionId::of_installation("github", 7),
@@ -37,26 +37,10 @@ pub(super) fn accepted() -> Run {
             delivery: DeliveryId("d1".into()),
             label: Some("patchbay".into()),
         },
-        state: State::Queued { because: QueuedBecause::New },
-        version: 3,
-        attempt: 0,
-        outbox: Vec::new(),
-        lease: None,
-        wake_at: None,
-        deadline_at: None,
         deadline_seconds: 1800,
-        task: None,
-        result_key: None,
-        status_comment: None,
-        status_unsure: false,
-        status_at: None,
-        branch: None,
-        usage: Usage::default(),
         budget_microusd: 2_000_000,
-        created_at: at(0),
-        updated_at: at(0),
     };
-    accept(run, at(0))
+    Run { version: 3, ..accept(new, at(0)) }
 }
 
 /// Applies inputs in their order.
