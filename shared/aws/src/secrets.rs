@@ -36,16 +36,15 @@ impl Secrets {
     pub async fn refresh_older_than<T: DeserializeOwned>(&self, id: &str, age: Duration) -> Result<T, AwsError> {
         // Held over the call, so that callers who come at once share one fetch.
         let mut fetched = self.fetched.lock().await;
-        let fresh = fetched.get(id).filter(|(at, _)| at.elapsed() < age).map(|(_, secret)| secret.clone());
-        let secret = match fresh {
-            Some(secret) => secret,
-            None => {
-                let secret = self.fetch(id).await?;
-                fetched.insert(id.to_owned(), (Instant::now(), secret.clone()));
-                secret
-            }
-        };
-        parse(secret.expose_secret())
+        let fresh = fetched.get(id).filter(|(at, _)| at.elapsed() < age);
+        if let Some(usable) = fresh.and_then(|(_, secret)| parse(secret.expose_secret()).ok()) {
+            return Ok(usable);
+        }
+        // What cannot be used is not believed either: somebody may have mended it a moment ago.
+        let secret = self.fetch(id).await?;
+        let parsed = parse(secret.expose_secret());
+        fetched.insert(id.to_owned(), (Instant::now(), secret));
+        parsed
     }
 
     async fn fetch(&self, id: &str) -> Result<SecretString, AwsError> {

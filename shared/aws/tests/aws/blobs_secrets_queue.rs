@@ -74,6 +74,19 @@ async fn a_failed_fetch_is_not_remembered() {
 }
 
 #[tokio::test]
+async fn a_secret_that_cannot_be_used_is_looked_up_again_until_it_can() {
+    let aws = FakeAws::start().await;
+    let secrets = Secrets::new(&aws.config());
+    for text in ["not json", "", "{}"] {
+        aws.answer(200, json!({"SecretString": text}));
+    }
+    for _ in 0..2 {
+        assert!(matches!(secrets.get_json::<Value>("webhook").await, Err(AwsError::Permanent(_))));
+    }
+    assert_eq!(secrets.get_json::<Value>("webhook").await, Ok(json!({})));
+}
+
+#[tokio::test]
 async fn a_run_message_carries_its_tenant_as_group_and_its_delay() {
     let aws = FakeAws::start().await;
     let queue = Queue::new(&aws.config(), "http://queue/1/runs");
