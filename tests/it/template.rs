@@ -76,6 +76,17 @@ fn every_function_folder_is_exactly_one_resource() {
 }
 
 #[test]
+fn every_alarm_has_its_section_in_the_operators_guide_and_every_section_its_alarm() {
+    let template = Template::load();
+    let guide = std::fs::read_to_string(crate::world::project().join("docs/operate.md")).expect("docs/operate.md is there");
+    let breaches = alarms::documented(&template, &guide);
+    assert!(breaches.is_empty(), "\n  {}", breaches.join("\n  "));
+    let other = guide.replacen("#### Stuck run", "#### Stuck runner", 1);
+    assert_eq!(alarms::documented(&template, &other).len(), 2, "one section is missing, and one is of no alarm");
+    assert_eq!(alarms::documented(&template, &format!("{guide}\n#### Stuck run\n")).len(), 1, "one section is there twice");
+}
+
+#[test]
 fn every_table_recovers_and_forgets() {
     holds(resources::tables);
 }

@@ -4,6 +4,7 @@
 use super::document::{Template, list, referred};
 use patchbay_domain::metric::{self, Metric};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// What R47 asks for: alarm, metric, statistic, comparison and threshold.
 const R47: [(&str, &str, &str, &str, f64); 9] = [
@@ -76,6 +77,19 @@ pub(super) fn telling(template: &Template) -> Vec<String> {
         }
     }
     breaches
+}
+
+/// Every alarm has a section of the fourth level in the operator's guide, under the anchor that its description names; and
+/// every such section is an alarm's.
+pub(super) fn documented(template: &Template, guide: &str) -> Vec<String> {
+    let wanted: BTreeSet<String> = template.of_type("AWS::CloudWatch::Alarm").iter().map(|(name, _)| anchor(name)).collect();
+    let sections: Vec<String> =
+        guide.lines().filter_map(|line| Some(line.strip_prefix("#### ")?.to_lowercase().replace(' ', "-"))).collect();
+    let written: BTreeSet<String> = sections.iter().cloned().collect();
+    let missing = wanted.difference(&written).map(|anchor| format!("docs/operate.md says nothing about the alarm {anchor}"));
+    let stale = written.difference(&wanted).map(|anchor| format!("docs/operate.md has a section {anchor}, but there is no such alarm"));
+    let twice = (written.len() < sections.len()).then(|| "docs/operate.md has two sections of one name".to_owned());
+    missing.chain(stale).chain(twice).collect()
 }
 
 /// `ForgeRateLimitAlarm` → `forge-rate-limit`.

@@ -1,10 +1,13 @@
 //! `patchbay doctor`: every prerequisite, what is wrong with it, and the command that mends it.
 
+use super::data_dir::running_stack;
 use super::output::print_result;
-use super::{DEFAULT_PORT, Project, aider};
+use super::{DEFAULT_PORT, Project, aider, default_data_dir};
 use crate::template::{Deployment, Template};
 use clap::Args;
-use std::net::{Ipv4Addr, TcpListener};
+use reqwest::Url;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Command, ExitCode};
 
 /// What a debug build, Aider and a demo need.
@@ -35,6 +38,7 @@ pub(super) async fn run(_: Arguments) -> anyhow::Result<ExitCode> {
         ("Aider", check_aider(&project)),
         ("template.yaml", check_template(&project)),
         ("port", check_port()),
+        ("stack", check_stack(&default_data_dir(&project))),
         ("isolation", check_isolation()),
         ("disk", check_disk(&project)),
     ];
@@ -143,6 +147,18 @@ fn check_port() -> Verdict {
     }
 }
 
+/// Whether a stack runs on the default data folder, and whether it still answers.
+fn check_stack(data_dir: &Path) -> Verdict {
+    let Ok(info) = running_stack(data_dir) else {
+        return Good("none runs; patchbay up starts one".to_owned());
+    };
+    let address = Url::parse(&info.control_url).ok().and_then(|url| url.socket_addrs(|| None).ok()?.into_iter().next());
+    match address.map(TcpStream::connect) {
+        Some(Ok(_)) => Good(format!("one runs on {}; patchbay top shows it", data_dir.display())),
+        _ => Note(format!("the stack of {} was killed and left its addresses behind", data_dir.display()), "patchbay up".to_owned()),
+    }
+}
+
 /// Whether the agent can run as a user of its own, and in a network of its own.
 fn check_isolation() -> Verdict {
     let root = nix::unistd::geteuid().is_root();
@@ -186,6 +202,22 @@ mod tests {
         assert_eq!(version("cargo 1.95.0 (f2d3ce0bd 2026-03-21)"), Some((1, 95)));
         assert_eq!(version("none"), None);
         assert!(version("git version 2.9.1") < Some((2, 31)));
+    }
+
+    #[test]
+    fn a_stack_that_runs_is_told_from_one_that_was_killed_and_from_none() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(matches!(check_stack(folder.path()), Good(what) if what.contains("none runs")));
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/_patchbay", listener.local_addr().unwrap());
+        let info = serde_json::json!({
+            "webhook_url": "", "forge_url": "", "forge_api_url": "", "webhook_secret_file": "", "forge_user": null, "data_dir": "",
+            "control_url": url, "control_token": "t", "aws": { "endpoint": "", "resources": {} }
+        });
+        std::fs::write(folder.path().join("stack.json"), info.to_string()).unwrap();
+        assert!(matches!(check_stack(folder.path()), Good(what) if what.contains("patchbay top")));
+        drop(listener);
+        assert!(matches!(check_stack(folder.path()), Note(what, _) if what.contains("was killed")));
     }
 
     #[test]

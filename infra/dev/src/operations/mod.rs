@@ -79,17 +79,15 @@ impl Operations {
     }
 }
 
-/// A service's refusal as `code: message`, anything else with all its causes.
+/// A service's refusal as `code: message` if it has both, anything else with all its causes.
 fn refusal<E, R>(error: &SdkError<E, R>) -> String
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     R: Debug + Send + Sync + 'static,
 {
-    match error {
-        SdkError::ServiceError(context) => {
-            let meta = context.err().meta();
-            format!("{}: {}", meta.code().unwrap_or("refused"), meta.message().unwrap_or("no reason given"))
-        }
-        other => DisplayErrorContext(other).to_string(),
+    let meta = error.as_service_error().map(ProvideErrorMetadata::meta);
+    match meta.and_then(|meta| Some((meta.code()?, meta.message()?))) {
+        Some((code, message)) => format!("{code}: {message}"),
+        None => DisplayErrorContext(error).to_string(),
     }
 }
