@@ -112,7 +112,7 @@ async fn a_killed_task_is_explained_after_its_last_try() -> Result<()> {
     let world = World::start().await?;
     let number = world.issue("Kill", &script("change it", &["hang"]))?;
     world.comment_with(number, "⚙️").await?;
-    world.kill_supervisors()?;
+    world.kill_supervisors().await?;
     let failed = world.comment_with(number, "❌").await?;
     assert!(failed.body.contains("exit code 137"), "{}", failed.body);
     world.end().await;

@@ -101,7 +101,17 @@ impl World {
     }
 
     /// Kills every supervisor of this stack as the kernel would, with no chance to say anything.
-    pub(crate) fn kill_supervisors(&self) -> Result<()> {
+    pub(crate) async fn kill_supervisors(&self) -> Result<()> {
+        // The thread says that the task starts before its process is there.
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        while self.kill_those_there()? == 0 {
+            anyhow::ensure!(tokio::time::Instant::now() < deadline, "there is no supervisor to kill");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok(())
+    }
+
+    fn kill_those_there(&self) -> Result<usize> {
         let ours: Vec<_> = self.stack.aws().tasks().into_iter().filter_map(|task| task.scratch).collect();
         let mut killed = 0;
         for entry in std::fs::read_dir("/proc")?.flatten() {
@@ -112,8 +122,7 @@ impl World {
                 killed += usize::from(status.success());
             }
         }
-        anyhow::ensure!(killed > 0, "there is no supervisor to kill");
-        Ok(())
+        Ok(killed)
     }
 
     /// What a person would look at when a journey does not end: comments and the functions' last lines.

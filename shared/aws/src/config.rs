@@ -23,6 +23,8 @@ pub struct AwsConfig {
 
 struct Inner {
     sdk: SdkConfig,
+    /// Addresses of single services, by the end of their variable's name.
+    endpoints: HashMap<&'static str, String>,
     dynamodb: OnceLock<aws_sdk_dynamodb::Client>,
     sqs: OnceLock<aws_sdk_sqs::Client>,
     s3: OnceLock<aws_sdk_s3::Client>,
@@ -33,45 +35,51 @@ struct Inner {
 
 impl AwsConfig {
     /// Reads region, credentials and endpoint (`AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`,
-    /// `AWS_SESSION_TOKEN`, `AWS_ENDPOINT_URL`) from the environment, which is all that Lambda offers. Where there
+    /// `AWS_SESSION_TOKEN`, `AWS_ENDPOINT_URL`, and `AWS_ENDPOINT_URL_<SERVICE>` for single services) from the environment, which is all that Lambda offers. Where there
     /// are no such credentials (a person's machine), the SDK's own chain is asked. Makes no call in Lambda.
     pub async fn from_env() -> Self {
         let env = EnvReader::new();
         let has_credentials = env.optional("AWS_ACCESS_KEY_ID").is_some() && env.optional("AWS_SECRET_ACCESS_KEY").is_some();
         let region = env.optional("AWS_REGION").or_else(|| env.optional("AWS_DEFAULT_REGION"));
-        let endpoint = env.optional("AWS_ENDPOINT_URL");
+        let endpoints = Endpoints::read(&env);
         match region {
             Some(region) if has_credentials => {
                 let trust = tls::Trust::choose(&region, env.optional("AWS_CA_BUNDLE").or_else(|| env.optional("SSL_CERT_FILE")).as_deref());
                 let credentials = SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new());
-                Self::build(Region::new(region), credentials, endpoint, trust)
+                Self::build(Region::new(region), credentials, endpoints, trust)
             }
-            _ => Self::from_sdk(aws_config::defaults(BehaviorVersion::latest()).load().await),
+            // The SDK's own chain reads the variables itself.
+            _ => Self::from_sdk(aws_config::defaults(BehaviorVersion::latest()).load().await, HashMap::new()),
         }
     }
 
     /// Every service at one plain-HTTP address with made-up credentials: for tests and local stacks.
     pub fn at_endpoint(url: &str) -> Self {
         let credentials = aws_sdk_dynamodb::config::Credentials::new("local", "local", None, None, "local");
-        Self::build(Region::from_static("us-east-1"), SharedCredentialsProvider::new(credentials), Some(url.to_owned()), tls::Trust::Amazon)
+        Self::build(
+            Region::from_static("us-east-1"),
+            SharedCredentialsProvider::new(credentials),
+            Endpoints::all_at(url),
+            tls::Trust::Amazon,
+        )
     }
 
-    fn build(region: Region, credentials: SharedCredentialsProvider, endpoint: Option<String>, trust: tls::Trust) -> Self {
-        let plain = endpoint.as_deref().is_some_and(|url| url.starts_with("http://"));
+    fn build(region: Region, credentials: SharedCredentialsProvider, endpoints: Endpoints, trust: tls::Trust) -> Self {
         let mut sdk = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(region)
             .credentials_provider(credentials)
-            .http_client(if plain { tls::plain_client() } else { tls::client(trust) })
+            .http_client(if endpoints.are_plain() { tls::plain_client() } else { tls::client(trust) })
             .retry_config(RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(100)))
             .timeout_config(timeouts());
-        sdk.set_endpoint_url(endpoint);
-        Self::from_sdk(sdk.build())
+        sdk.set_endpoint_url(endpoints.of_all);
+        Self::from_sdk(sdk.build(), endpoints.of_one)
     }
 
-    fn from_sdk(sdk: SdkConfig) -> Self {
+    fn from_sdk(sdk: SdkConfig, endpoints: HashMap<&'static str, String>) -> Self {
         let inner = Inner {
             sdk,
+            endpoints,
             dynamodb: OnceLock::new(),
             sqs: OnceLock::new(),
             s3: OnceLock::new(),
@@ -86,37 +94,81 @@ impl AwsConfig {
         self.inner.sdk.region().map_or("us-east-1", |r| r.as_ref())
     }
 
-    pub(crate) fn endpoint(&self) -> Option<&str> {
-        self.inner.sdk.endpoint_url()
+    /// Where SQS is, if not at AWS's own address.
+    pub(crate) fn sqs_endpoint(&self) -> Option<String> {
+        self.sdk_of("SQS").endpoint_url().map(str::to_owned)
+    }
+
+    /// The configuration with the service's own address, where it has one.
+    fn sdk_of(&self, service: &str) -> SdkConfig {
+        match self.inner.endpoints.get(service) {
+            Some(url) => self.inner.sdk.to_builder().endpoint_url(url).build(),
+            None => self.inner.sdk.clone(),
+        }
     }
 
     pub(crate) fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
-        self.inner.dynamodb.get_or_init(|| aws_sdk_dynamodb::Client::new(&self.inner.sdk)).clone()
+        self.inner.dynamodb.get_or_init(|| aws_sdk_dynamodb::Client::new(&self.sdk_of("DYNAMODB"))).clone()
     }
 
     pub(crate) fn sqs(&self) -> aws_sdk_sqs::Client {
-        self.inner.sqs.get_or_init(|| aws_sdk_sqs::Client::new(&self.inner.sdk)).clone()
+        self.inner.sqs.get_or_init(|| aws_sdk_sqs::Client::new(&self.sdk_of("SQS"))).clone()
     }
 
     pub(crate) fn kms(&self) -> aws_sdk_kms::Client {
-        self.inner.kms.get_or_init(|| aws_sdk_kms::Client::new(&self.inner.sdk)).clone()
+        self.inner.kms.get_or_init(|| aws_sdk_kms::Client::new(&self.sdk_of("KMS"))).clone()
     }
 
     pub(crate) fn secrets(&self) -> aws_sdk_secretsmanager::Client {
-        self.inner.secrets.get_or_init(|| aws_sdk_secretsmanager::Client::new(&self.inner.sdk)).clone()
+        self.inner.secrets.get_or_init(|| aws_sdk_secretsmanager::Client::new(&self.sdk_of("SECRETS_MANAGER"))).clone()
     }
 
     pub(crate) fn ecs(&self) -> aws_sdk_ecs::Client {
-        self.inner.ecs.get_or_init(|| aws_sdk_ecs::Client::new(&self.inner.sdk)).clone()
+        self.inner.ecs.get_or_init(|| aws_sdk_ecs::Client::new(&self.sdk_of("ECS"))).clone()
     }
 
     /// Path-style addresses where an endpoint is given: a bucket's name is no host name there.
     pub(crate) fn s3(&self) -> aws_sdk_s3::Client {
         let build = || {
-            let config = aws_sdk_s3::config::Builder::from(&self.inner.sdk).force_path_style(self.endpoint().is_some());
+            let sdk = self.sdk_of("S3");
+            let config = aws_sdk_s3::config::Builder::from(&sdk).force_path_style(sdk.endpoint_url().is_some());
             aws_sdk_s3::Client::from_conf(config.build())
         };
         self.inner.s3.get_or_init(build).clone()
+    }
+}
+
+/// The services that have a client here, as the SDKs spell them in `AWS_ENDPOINT_URL_<SERVICE>`:
+/// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html>
+const SERVICES: [(&str, &str); 6] = [
+    ("DYNAMODB", "AWS_ENDPOINT_URL_DYNAMODB"),
+    ("SQS", "AWS_ENDPOINT_URL_SQS"),
+    ("S3", "AWS_ENDPOINT_URL_S3"),
+    ("KMS", "AWS_ENDPOINT_URL_KMS"),
+    ("SECRETS_MANAGER", "AWS_ENDPOINT_URL_SECRETS_MANAGER"),
+    ("ECS", "AWS_ENDPOINT_URL_ECS"),
+];
+
+/// Where services are, if not at AWS's own addresses.
+struct Endpoints {
+    of_all: Option<String>,
+    /// Wins over `of_all`.
+    of_one: HashMap<&'static str, String>,
+}
+
+impl Endpoints {
+    fn read(env: &EnvReader) -> Self {
+        let of_one = SERVICES.iter().filter_map(|(service, variable)| Some((*service, env.optional(variable)?)));
+        Self { of_all: env.optional("AWS_ENDPOINT_URL"), of_one: of_one.collect() }
+    }
+
+    fn all_at(url: &str) -> Self {
+        Self { of_all: Some(url.to_owned()), of_one: HashMap::new() }
+    }
+
+    /// Whether no service is reached over TLS: then no certificate need be read.
+    fn are_plain(&self) -> bool {
+        self.of_all.iter().chain(self.of_one.values()).all(|url| url.starts_with("http://")) && self.of_all.is_some()
     }
 }
 
@@ -253,6 +305,29 @@ mod tests {
         let error = env.finish().unwrap_err();
         assert_eq!(error.problems, ["EMPTY is missing", "ABSENT is missing", "NUMBER is not a valid u32"]);
         assert!(!error.to_string().contains("many"), "a malformed value is not quoted");
+    }
+
+    #[test]
+    fn a_service_can_have_an_address_of_its_own() {
+        let env = EnvReader::from_pairs([
+            ("AWS_ENDPOINT_URL", "http://127.0.0.1:1"),
+            ("AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://127.0.0.1:2"),
+            ("AWS_ENDPOINT_URL_SQS", ""),
+        ]);
+        let credentials = aws_sdk_dynamodb::config::Credentials::new("a", "b", None, None, "test");
+        let credentials = SharedCredentialsProvider::new(credentials);
+        let aws = AwsConfig::build(Region::from_static("us-east-1"), credentials, Endpoints::read(&env), tls::Trust::Amazon);
+        assert_eq!(aws.sdk_of("SECRETS_MANAGER").endpoint_url(), Some("http://127.0.0.1:2"));
+        assert_eq!(aws.sdk_of("SQS").endpoint_url(), Some("http://127.0.0.1:1"));
+    }
+
+    #[test]
+    fn certificates_are_needed_unless_every_address_is_plain() {
+        let plain = |pairs: &[(&str, &str)]| Endpoints::read(&EnvReader::from_pairs(pairs.iter().copied())).are_plain();
+        assert!(plain(&[("AWS_ENDPOINT_URL", "http://x")]));
+        assert!(plain(&[("AWS_ENDPOINT_URL", "http://x"), ("AWS_ENDPOINT_URL_S3", "http://y")]));
+        assert!(!plain(&[("AWS_ENDPOINT_URL_S3", "http://y")]), "the others are at AWS");
+        assert!(!plain(&[("AWS_ENDPOINT_URL", "http://x"), ("AWS_ENDPOINT_URL_S3", "https://y")]));
     }
 
     #[test]

@@ -56,7 +56,8 @@ where
     }
 }
 
-/// The error for a service's code and message.
+/// The error for a service's code and message. SQS's codes are those of its query protocol, which the SDK reads from the
+/// header `x-amzn-query-error`.
 fn classify(code: Option<&str>, message: Option<&str>) -> AwsError {
     let message = message.unwrap_or_default();
     let text = |code: &str| format!("{code}: {message}");
@@ -73,9 +74,9 @@ fn classify(code: Option<&str>, message: Option<&str>) -> AwsError {
             | "SlowDown"
             | "TransactionInProgressException"
             | "OverLimit"
-            | "KmsThrottled",
+            | "KMS.ThrottlingException",
         ) => AwsError::Throttled,
-        Some("EntityTooLarge" | "InvalidMessageContentsTooLong" | "BatchRequestTooLong") => AwsError::TooLarge,
+        Some("EntityTooLarge" | "AWS.SimpleQueueService.BatchRequestTooLong") => AwsError::TooLarge,
         Some("ValidationException") if message.contains("size has exceeded") => AwsError::TooLarge,
         Some(
             code @ ("InternalServerError"
@@ -108,6 +109,8 @@ mod tests {
         let check = |code: &str, message: &str, expected: AwsError| assert_eq!(classify(Some(code), Some(message)), expected, "{code}");
         check("ConditionalCheckFailedException", "", AwsError::Conflict);
         check("ProvisionedThroughputExceededException", "", AwsError::Throttled);
+        check("KMS.ThrottlingException", "", AwsError::Throttled);
+        check("AWS.SimpleQueueService.BatchRequestTooLong", "", AwsError::TooLarge);
         check("NoSuchKey", "", AwsError::NotFound);
         check("ValidationException", "Item size has exceeded the maximum allowed size", AwsError::TooLarge);
         check("ValidationException", "bad key", AwsError::Permanent("ValidationException: bad key".into()));

@@ -47,7 +47,7 @@ pub(super) fn router(services: Arc<Services>) -> Router {
 
 async fn handle_request(State(services): State<Arc<Services>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let is_s3 = !parts.headers.contains_key("x-amz-target");
+    let target = parts.headers.get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
     let content_type = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or(JSON).to_owned();
     let ended = || Err(AwsError::with_status(503, "ServiceUnavailable", "the local stack ends"));
     let answer = match to_bytes(body, MAX_BODY_BYTES).await {
@@ -56,7 +56,15 @@ async fn handle_request(State(services): State<Arc<Services>>, request: Request)
     };
     answer.unwrap_or_else(|error| {
         tracing::debug!(code = error.code, message = error.message, "AWS call refused");
-        if is_s3 { super::s3::response::error_response(&error) } else { error.into_json_response(&content_type) }
+        if target.is_empty() {
+            return super::s3::response::error_response(&error);
+        }
+        let older_name = target.starts_with("AmazonSQS.").then(|| super::sqs::query_error(&error));
+        let mut response = error.into_json_response(&content_type);
+        if let Some(name) = older_name.and_then(|name| name.parse().ok()) {
+            response.headers_mut().insert("x-amzn-query-error", name);
+        }
+        response
     })
 }
 

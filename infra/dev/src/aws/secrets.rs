@@ -10,6 +10,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 const CURRENT: &str = "AWSCURRENT";
 const PREVIOUS: &str = "AWSPREVIOUS";
+/// AWS appends a random one to a secret's name in its ARN; fixed here, so that a template can name it.
+const SUFFIX: &str = "-local1";
 
 #[derive(Clone, Serialize, Deserialize)]
 struct Version {
@@ -159,10 +161,10 @@ fn add_version(versions: &mut Vec<Version>, id: String, text: String, stages: Ve
     versions.retain(|version| !version.stages.is_empty());
 }
 
-/// The secret that `SecretId` names: its name or its ARN.
+/// The secret that `SecretId` names: its name, its ARN, or its ARN without the suffix.
 fn find<'a>(stored: &'a Stored, input: &Value) -> Result<(&'a str, &'a Vec<Version>), AwsError> {
     let id = input["SecretId"].as_str().unwrap_or_default();
-    let found = stored.iter().find(|(name, _)| *name == id || arn(name) == id);
+    let found = stored.iter().find(|(name, _)| *name == id || arn(name) == id || arn(name).strip_suffix(SUFFIX) == Some(id));
     let missing = || not_found("Secrets Manager can't find the specified secret.");
     found.map(|(name, versions)| (name.as_str(), versions)).ok_or_else(missing)
 }
@@ -172,9 +174,9 @@ fn secret_string(input: &Value) -> Result<String, AwsError> {
     text.ok_or_else(|| AwsError::refused("InvalidParameterException", "the local stack stores SecretString only"))
 }
 
-/// The ARN with the suffix that AWS appends; fixed here, so that a template can name it.
+/// The ARN of a secret.
 pub(super) fn arn(name: &str) -> String {
-    format!("arn:aws:secretsmanager:{}:{}:secret:{name}-local1", super::REGION, super::ACCOUNT)
+    format!("arn:aws:secretsmanager:{}:{}:secret:{name}{SUFFIX}", super::REGION, super::ACCOUNT)
 }
 
 fn not_found(message: &str) -> AwsError {

@@ -30,7 +30,7 @@ where
 {
     /// A batch handler that reaches SQS through `aws` for messages that come later.
     pub fn new(aws: &AwsConfig, handler: F) -> Self {
-        Self { sqs: aws.sqs(), region: aws.region().to_owned(), endpoint: aws.endpoint().map(str::to_owned), handler }
+        Self { sqs: aws.sqs(), region: aws.region().to_owned(), endpoint: aws.sqs_endpoint(), handler }
     }
 
     /// Handles every message, and answers which failed. `deadline` is when Lambda ends the invocation.

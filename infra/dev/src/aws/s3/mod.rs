@@ -14,6 +14,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use http::request::Parts;
+use md5::{Digest, Md5};
 use request::{S3Request, parse_request};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -61,6 +62,9 @@ impl S3 {
             }
             checksum = checksum.or_else(|| decoded.trailers.get("x-amz-checksum-crc32").cloned());
             bytes = decoded.body.into();
+        }
+        if text("content-md5").is_some_and(|expected| expected != BASE64_STANDARD.encode(Md5::digest(&bytes))) {
+            return Err(AwsError::refused("BadDigest", "The Content-MD5 you specified did not match what we received."));
         }
         if checksum.as_ref().is_some_and(|expected| *expected != crc32(&bytes)) {
             return Err(AwsError::refused("BadDigest", "The CRC32 you specified did not match the calculated checksum."));

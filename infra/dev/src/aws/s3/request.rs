@@ -62,7 +62,18 @@ pub(in crate::aws) fn parse_request(parts: &Parts) -> Result<S3Request, AwsError
         .find(|name| !matches!(name.as_str(), "x-id" | "list-type" | "prefix" | "delimiter"))
         .filter(|name| !matches!(name.as_str(), "continuation-token" | "start-after" | "max-keys" | "encoding-type" | "fetch-owner"));
     let foreign = foreign.cloned().or_else(|| {
-        let headers = ["x-amz-copy-source", "range"];
+        // A condition or checksum that is not looked at must not seem to hold.
+        let headers = [
+            "x-amz-copy-source",
+            "range",
+            "if-match",
+            "if-modified-since",
+            "if-unmodified-since",
+            "x-amz-checksum-crc32c",
+            "x-amz-checksum-crc64nvme",
+            "x-amz-checksum-sha1",
+            "x-amz-checksum-sha256",
+        ];
         headers.iter().find(|name| parts.headers.contains_key(**name)).map(ToString::to_string)
     });
     match (&parts.method, key.is_empty(), foreign) {

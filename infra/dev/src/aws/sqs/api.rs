@@ -159,6 +159,12 @@ fn batch(input: &Value, each: impl Fn(&Value) -> Answer) -> Answer {
     if ids.len() != entries.len() {
         return Err(AwsError::refused("BatchEntryIdsNotDistinct", "Two or more batch entries in the request have the same Id."));
     }
+    let is_id = |id: &str| (1..=80).contains(&id.len()) && id.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+    if !ids.iter().all(|id| is_id(id)) {
+        let message =
+            "A batch entry id can only contain alphanumeric characters, hyphens and underscores. It can be at most 80 letters long.";
+        return Err(AwsError::refused("InvalidBatchEntryId", message));
+    }
     let (mut successful, mut failed) = (Vec::new(), Vec::new());
     for entry in entries {
         match each(entry) {

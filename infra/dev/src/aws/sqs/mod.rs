@@ -8,11 +8,13 @@ mod api_parse;
 mod digest;
 mod handle;
 mod message;
+mod query_error;
 mod queue;
 mod store;
 
 pub use handle::QueueHandle;
 pub use message::{MessageAttribute, ReceivedMessage};
+pub(super) use query_error::query_error;
 pub use queue::Depth;
 
 use super::error::AwsError;

@@ -52,6 +52,9 @@ async fn new_secret_value_leaves_the_last_as_previous() {
     assert_eq!((current.secret_string(), current.version_stages()), (Some("second"), &["AWSCURRENT".to_owned()][..]));
     let previous = secrets.get_secret_value().secret_id(current.arn().unwrap()).version_stage("AWSPREVIOUS").send().await.unwrap();
     assert_eq!(previous.secret_string(), Some("first"));
+    let partial = current.arn().and_then(|arn| arn.rsplit_once('-')).unwrap().0;
+    let found = secrets.get_secret_value().secret_id(partial).send().await.unwrap();
+    assert_eq!(found.secret_string(), Some("second"), "an ARN names its secret without the suffix too");
     secrets.put_secret_value().secret_id("webhook").secret_string("third").send().await.unwrap();
     let described = secrets.describe_secret().secret_id("webhook").send().await.unwrap();
     assert_eq!(described.version_ids_to_stages().unwrap().len(), 2, "the version before the previous one is gone");

@@ -86,3 +86,16 @@ async fn listing_is_paged_and_grouped() {
     assert_eq!(grouped.key_count(), Some(4));
     world.aws.shutdown().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_arrived_damaged_is_refused_and_a_condition_is_never_passed_over() {
+    let world = World::start().await;
+    let client = client(&world);
+    let put = || client.put_object().bucket("blobs").key("k").body(ByteStream::from_static(b"bytes"));
+    let error = put().content_md5("1B2M2Y8AsgTpgAmY7PhCfg==").send().await.unwrap_err().into_service_error();
+    assert_eq!(error.meta().code(), Some("BadDigest"));
+    put().content_md5("SzpiGLs+OnMD6KFxpg/Pkg==").send().await.unwrap();
+    let error = put().if_match("\"00000000000000000000000000000000\"").send().await.unwrap_err().into_service_error();
+    assert_eq!(error.meta().code(), Some("NotImplemented"), "it is said, not ignored");
+    world.aws.shutdown().await;
+}

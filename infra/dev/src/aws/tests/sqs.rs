@@ -104,6 +104,11 @@ async fn bad_entry_fails_alone_in_a_batch() {
     let sent = sent.send().await.unwrap();
     assert_eq!(sent.successful()[0].id(), "good");
     assert_eq!((sent.failed()[0].id(), sent.failed()[0].code()), ("bad", "InvalidMessageContents"));
+    let error = sqs.send_message_batch().queue_url(&url).entries(entry("two words", "text")).send().await.unwrap_err().into_service_error();
+    assert!(error.is_invalid_batch_entry_id(), "a bad id fails the batch, under the name that SDKs know: {error:?}");
+    let none = sqs.send_message().queue_url(url.replace("runs", "none")).message_body("m").send().await.unwrap_err().into_service_error();
+    assert_eq!(none.meta().code(), Some("AWS.SimpleQueueService.NonExistentQueue"));
+    assert!(none.is_queue_does_not_exist(), "{none:?}");
     let held = world.aws.queue("runs").unwrap().receive(1, None, Duration::ZERO).await.unwrap();
     let delete = |id: &str, receipt: &str| DeleteMessageBatchRequestEntry::builder().id(id).receipt_handle(receipt).build().unwrap();
     let deleted = sqs.delete_message_batch().queue_url(&url).entries(delete("1", &held[0].receipt_handle)).entries(delete("2", "?"));
