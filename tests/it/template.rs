@@ -1,6 +1,6 @@
 //! What template.yaml must hold beyond what `sam validate --lint` and cfn-lint see.
 //!
-//! `document` reads the template, `alarms`, `queues`, `privileges` and `resources` hold the rules. A rule takes the template and
+//! `document` reads the template, `alarms`, `queues`, `privileges`, `resources` and `rules` hold the rules. A rule takes the template and
 //! returns its breaches, so that `every_rule_notices_its_breach` can break the template in memory and see the rule fail.
 
 mod alarms;
@@ -8,6 +8,7 @@ mod document;
 mod privileges;
 mod queues;
 mod resources;
+mod rules;
 
 use document::Template;
 use serde_json::{Value, json};
@@ -89,6 +90,11 @@ fn every_alarm_has_its_section_in_the_operators_guide_and_every_section_its_alar
 #[test]
 fn every_table_recovers_and_forgets() {
     holds(resources::tables);
+}
+
+#[test]
+fn parameter_rules_use_only_functions_that_rules_know() {
+    holds(rules::functions);
 }
 
 #[test]
@@ -175,6 +181,7 @@ fn every_rule_notices_its_breach() {
         (privileges::no_secret_values, own("TaskGateway", "Environment/Variables/MODEL_API_KEY"), json!("sk-123")),
         (privileges::no_secret_values, own("TaskGateway", "Environment/Variables/X"), json!("{{resolve:secretsmanager:x}}")),
         (privileges::no_secret_values, container(1, "Secrets"), json!([{"Name": "X", "ValueFrom": "arn"}])),
+        (rules::functions, "/Rules/ExistingVpcNeedsSubnets/RuleCondition".into(), json!({"Fn::Select": [0, {"Ref": "SubnetIds"}]})),
         (resources::folders, own("RunReaper", "CodeUri"), json!("functions/run-results")),
         (resources::folders, "/Resources/RunReaper".into(), Value::Null),
         (resources::folders, container(0, "Command"), json!(["agent", "supervise"])),

@@ -8,6 +8,9 @@ use std::time::Duration;
 
 /// A message as SendMessage and the entries of SendMessageBatch carry it.
 pub(super) fn parse_message(input: &Value) -> Result<NewMessage, AwsError> {
+    if !input["MessageDeduplicationId"].is_null() {
+        return Err(invalid("The request includes parameter MessageDeduplicationId that is not valid for this queue type."));
+    }
     let body = input["MessageBody"].as_str().ok_or_else(|| missing("MessageBody"))?.to_owned();
     let group = input["MessageGroupId"].as_str().map(str::to_owned);
     let delay = seconds(input, "DelaySeconds", MAX_DELAY)?;
@@ -33,6 +36,15 @@ pub(super) fn check_message(message: &NewMessage) -> Result<(), AwsError> {
         if group.is_empty() || group.len() > 128 || !printable {
             let reason = "MessageGroupId can only include alphanumeric and punctuation characters. 1 to 128 in length.";
             return Err(invalid(format!("Value {group} for parameter MessageGroupId is invalid. Reason: {reason}")));
+        }
+    }
+    for (name, attribute) in &message.attributes {
+        let kind = attribute.data_type.split('.').next().unwrap_or_default();
+        let value = if kind == "Binary" { &attribute.binary_value } else { &attribute.string_value };
+        if !matches!(kind, "String" | "Number" | "Binary") || value.as_ref().is_none_or(String::is_empty) {
+            return Err(invalid(format!(
+                "Message attribute '{name}' must have the type String, Number or Binary and a value that is not empty."
+            )));
         }
     }
     if message.attributes.len() > 10 {

@@ -123,19 +123,23 @@ async fn limits_of_sqs_hold() {
     let world = World::start().await;
     let (sqs, url) = (world.sqs(), world.queue_url("runs"));
     let send = |body: String| sqs.send_message().queue_url(&url).message_body(body);
+    let attribute = |kind: &str, value: &str| MessageAttributeValue::builder().data_type(kind).string_value(value).build().unwrap();
     send("x".repeat(1_048_576)).send().await.unwrap();
     let refused = [
         send("x".repeat(1_048_577)),
         send("x".to_owned()).delay_seconds(901),
         send("x".to_owned()).message_group_id("two words"),
         send("x".to_owned()).message_group_id("g".repeat(129)),
+        send("x".to_owned()).message_deduplication_id("of FIFO queues"),
+        send("x".to_owned()).message_attributes("k", attribute("String", "")),
+        send("x".to_owned()).message_attributes("k", attribute("Text", "v")),
     ];
     for send in refused {
         let error = send.send().await.unwrap_err().into_service_error();
         assert_eq!(error.meta().code(), Some("InvalidParameterValue"), "{error:?}");
     }
     let error = sqs.send_message().queue_url("http://x/000000000000/none").message_body("x").send().await.unwrap_err();
-    assert!(error.into_service_error().meta().code().unwrap().contains("QueueDoesNotExist"));
+    assert!(error.into_service_error().is_queue_does_not_exist());
     assert_eq!(world.aws.queue("runs").unwrap().depth().unwrap().total(), 1);
     world.aws.shutdown().await;
 }
