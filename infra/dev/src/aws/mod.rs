@@ -108,8 +108,7 @@ impl Aws {
     /// A queue by name, here or elsewhere; `None` when the configuration lists no such queue.
     pub fn any_queue(&self, name: &str) -> Option<Queue> {
         if let Some(queue) = self.services.foreign.queue(name) {
-            let dead_letters = queue.dead_letter_queue().and_then(|name| self.services.foreign.queue(name));
-            return Some(Queue::Foreign(queue, dead_letters));
+            return Some(Queue::Foreign(queue));
         }
         self.queue(name).map(Queue::Own)
     }

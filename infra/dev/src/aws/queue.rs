@@ -11,8 +11,8 @@ use std::time::Duration;
 pub enum Queue {
     /// Of this emulation. Calls are not counted.
     Own(QueueHandle),
-    /// Of another, with the queue of its dead letters.
-    Foreign(Arc<ForeignQueue>, Option<Arc<ForeignQueue>>),
+    /// Of another emulator.
+    Foreign(Arc<ForeignQueue>),
 }
 
 impl Queue {
@@ -20,7 +20,7 @@ impl Queue {
     pub fn name(&self) -> &str {
         match self {
             Self::Own(queue) => queue.name(),
-            Self::Foreign(queue, _) => queue.name(),
+            Self::Foreign(queue) => queue.name(),
         }
     }
 
@@ -28,7 +28,7 @@ impl Queue {
     pub fn arn(&self) -> String {
         match self {
             Self::Own(queue) => queue.arn(),
-            Self::Foreign(queue, _) => queue.arn().to_owned(),
+            Self::Foreign(queue) => queue.arn().to_owned(),
         }
     }
 
@@ -40,7 +40,7 @@ impl Queue {
     pub async fn receive(&self, max: usize, visibility: Option<Duration>, wait: Duration) -> Result<Vec<ReceivedMessage>, AwsError> {
         match self {
             Self::Own(queue) => queue.receive(max, visibility, wait).await,
-            Self::Foreign(queue, _) => queue.receive(max, visibility, wait).await,
+            Self::Foreign(queue) => queue.receive(max, visibility, wait).await,
         }
     }
 
@@ -51,7 +51,7 @@ impl Queue {
     pub async fn delete(&self, receipt_handle: &str) -> Result<(), AwsError> {
         match self {
             Self::Own(queue) => queue.delete(receipt_handle),
-            Self::Foreign(queue, _) => queue.delete(receipt_handle).await,
+            Self::Foreign(queue) => queue.delete(receipt_handle).await,
         }
     }
 
@@ -62,7 +62,7 @@ impl Queue {
     pub async fn send(&self, message: NewMessage) -> Result<String, AwsError> {
         match self {
             Self::Own(queue) => queue.send(message),
-            Self::Foreign(queue, _) => queue.send(message).await,
+            Self::Foreign(queue) => queue.send(message).await,
         }
     }
 
@@ -73,7 +73,7 @@ impl Queue {
     pub async fn depth(&self) -> Result<Depth, AwsError> {
         match self {
             Self::Own(queue) => queue.depth(),
-            Self::Foreign(queue, _) => queue.depth().await,
+            Self::Foreign(queue) => queue.depth().await,
         }
     }
 
@@ -85,26 +85,6 @@ impl Queue {
         match self {
             Self::Own(queue) => queue.oldest(),
             Self::Foreign(..) => Ok(None),
-        }
-    }
-
-    /// The name of the queue that takes this one's dead letters, if one does.
-    pub fn dead_letter_queue(&self) -> Option<String> {
-        match self {
-            Self::Own(queue) => queue.dead_letter_queue(),
-            Self::Foreign(queue, _) => queue.dead_letter_queue().map(str::to_owned),
-        }
-    }
-
-    /// Sends every dead letter to this queue again. Returns how many.
-    ///
-    /// # Errors
-    /// When the queue has no dead-letter queue, or its service fails.
-    pub async fn take_dead_letters_back(&self) -> Result<usize, AwsError> {
-        match self {
-            Self::Own(queue) => queue.take_dead_letters_back(),
-            Self::Foreign(queue, Some(source)) => queue.take_back(source).await,
-            Self::Foreign(_, None) => Err(AwsError::refused("InvalidParameterValue", "The queue has no dead-letter queue.")),
         }
     }
 }

@@ -53,14 +53,14 @@ async fn queue(sqs: &Client, spec: &QueueSpec) -> Result<ForeignQueue, AwsError>
         "MaximumMessageSize": spec.max_message_bytes.to_string(),
     });
     if let Some(redrive) = &spec.redrive {
-        let target = ForeignQueue::find(sqs, &redrive.dead_letter_queue, None).await?;
+        let target = ForeignQueue::find(sqs, &redrive.dead_letter_queue).await?;
         let policy = json!({ "deadLetterTargetArn": target.arn(), "maxReceiveCount": redrive.max_receive_count });
         attributes["RedrivePolicy"] = policy.to_string().into();
     }
     let created = sqs.call("CreateQueue", &json!({ "QueueName": spec.name, "Attributes": attributes })).await;
     // What is there may have been made by an earlier template.
     let is_there = there_or(created, &["QueueNameExists", "QueueAlreadyExists"])?.is_none();
-    let queue = ForeignQueue::find(sqs, &spec.name, spec.redrive.as_ref().map(|redrive| redrive.dead_letter_queue.clone())).await?;
+    let queue = ForeignQueue::find(sqs, &spec.name).await?;
     if is_there {
         sqs.call("SetQueueAttributes", &json!({ "QueueUrl": queue.url(), "Attributes": attributes })).await?;
     }

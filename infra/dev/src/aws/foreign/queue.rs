@@ -16,16 +16,15 @@ pub struct ForeignQueue {
     name: String,
     url: String,
     arn: String,
-    dead_letter_queue: Option<String>,
 }
 
 impl ForeignQueue {
     /// Asks for the queue's address and ARN.
-    pub(super) async fn find(sqs: &Client, name: &str, dead_letter_queue: Option<String>) -> Result<Self, AwsError> {
+    pub(super) async fn find(sqs: &Client, name: &str) -> Result<Self, AwsError> {
         let url = text(&sqs.call("GetQueueUrl", &json!({ "QueueName": name })).await?["QueueUrl"]);
         let asked = json!({ "QueueUrl": url, "AttributeNames": ["QueueArn"] });
         let arn = text(&sqs.call("GetQueueAttributes", &asked).await?["Attributes"]["QueueArn"]);
-        Ok(Self { sqs: sqs.clone(), name: name.to_owned(), url, arn, dead_letter_queue })
+        Ok(Self { sqs: sqs.clone(), name: name.to_owned(), url, arn })
     }
 
     /// The queue's name.
@@ -41,11 +40,6 @@ impl ForeignQueue {
     /// The queue's ARN.
     pub fn arn(&self) -> &str {
         &self.arn
-    }
-
-    /// The name of the queue that takes this one's dead letters, if one does.
-    pub fn dead_letter_queue(&self) -> Option<&str> {
-        self.dead_letter_queue.as_deref()
     }
 
     /// ReceiveMessage with everything that a Lambda event's record needs. Waits whole seconds.
@@ -104,27 +98,6 @@ impl ForeignQueue {
             in_flight: number("ApproximateNumberOfMessagesNotVisible"),
             delayed: number("ApproximateNumberOfMessagesDelayed"),
         })
-    }
-
-    /// Sends what lies in `source`, the dead-letter queue, to this queue again. Returns how many. One by one: not every
-    /// emulator has StartMessageMoveTask.
-    ///
-    /// # Errors
-    /// The other side's.
-    pub async fn take_back(&self, source: &Self) -> Result<usize, AwsError> {
-        let mut moved = 0;
-        loop {
-            let batch = source.receive(MAX_BATCH, None, Duration::ZERO).await?;
-            if batch.is_empty() {
-                return Ok(moved);
-            }
-            for message in batch {
-                let group = message.system_attributes.get("MessageGroupId").cloned();
-                self.send(NewMessage { body: message.body, group, delay: None, attributes: message.message_attributes }).await?;
-                source.delete(&message.receipt_handle).await?;
-                moved += 1;
-            }
-        }
     }
 }
 
