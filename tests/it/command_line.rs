@@ -96,7 +96,10 @@ impl Up {
             }
         };
         let shown = tokio::time::timeout(PATIENCE, shown).await;
-        shown.with_context(|| format!("top showed last: {last}"))?
+        let shown = shown.with_context(|| format!("top showed last: {last}"))??;
+        drop(lines);
+        tokio::time::timeout(PATIENCE, top.wait()).await.context("top ends when nobody reads it any more")??;
+        Ok(shown)
     }
 
     /// What one of the stack's own routes answers to whoever has the token.

@@ -80,6 +80,11 @@ pub(super) fn print_result(text: &str) {
     _ = writeln!(std::io::stdout().lock(), "{text}");
 }
 
+/// One result of a command that has many, on stdout. False when nobody reads them any more (`| head`).
+pub(super) fn print_one(text: &str) -> bool {
+    writeln!(std::io::stdout().lock(), "{text}").is_ok()
+}
+
 /// A terminal that is drawn over and over.
 pub(super) struct Screen;
 

@@ -1,13 +1,16 @@
 //! `patchbay top`: queues, runs, slots and spend. On a terminal it is drawn again and again, elsewhere every look is one
 //! line; with `--once` it is one look.
 
-use super::output::{Screen, print_result, printable};
+use super::output::{Screen, print_one, printable};
 use super::runs::{age, dollars, table};
 use super::which::Which;
 use crate::operations::{Operations, Overview};
 use clap::Args;
 use std::process::ExitCode;
 use std::time::Duration;
+
+/// So many runs at work fit on a screen below the rest.
+const MOST_LIVE: usize = 15;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -26,13 +29,16 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let screen = Screen::of_stdout();
     loop {
         let overview = operations.overview().await?;
-        match (arguments.which.json, arguments.once, &screen) {
-            (true, _, _) => print_result(&serde_json::to_string(&overview)?),
-            (false, true, _) => print_result(&whole(&operations, &overview)),
-            (false, false, Some(screen)) => screen.draw(&format!("{}\n\nCtrl-C ends.", whole(&operations, &overview))),
-            (false, false, None) => print_result(&line(&overview)),
-        }
-        if arguments.once {
+        let read = match (arguments.which.json, arguments.once, &screen) {
+            (true, _, _) => print_one(&serde_json::to_string(&overview)?),
+            (false, true, _) => print_one(&whole(&operations, &overview)),
+            (false, false, None) => print_one(&line(&overview)),
+            (false, false, Some(screen)) => {
+                screen.draw(&format!("{}\n\nCtrl-C ends.", whole(&operations, &overview)));
+                true
+            }
+        };
+        if arguments.once || !read {
             return Ok(ExitCode::SUCCESS);
         }
         if super::up::or_stopped(tokio::time::sleep(Duration::from_secs(arguments.every))).await.is_none() {
@@ -56,13 +62,18 @@ fn describe(overview: &Overview) -> String {
     }));
     lines.push(format!("\nRUNS       {}", by_state(overview)));
     lines.push(format!("SPEND      {} today, {} runs", dollars(overview.spend_today_microusd), overview.runs_today));
-    lines.push(if overview.slots.is_empty() { "SLOTS      none held".to_owned() } else { "SLOTS".to_owned() });
-    lines.extend(overview.slots.iter().map(|slot| {
+    // Every run at work holds its thread: that is only worth a line if somebody waits for it.
+    let telling: Vec<_> = overview.slots.iter().filter(|slot| slot.waiting > 0 || !slot.slot.starts_with("thread#")).collect();
+    lines.push(if telling.is_empty() { "SLOTS      none held".to_owned() } else { "SLOTS".to_owned() });
+    lines.extend(telling.iter().map(|slot| {
         let waiting = if slot.waiting > 0 { format!(", {} waiting", slot.waiting) } else { String::new() };
         format!("  {:<28} {:<28} {} held{waiting}", slot.workspace.as_str(), slot.slot, slot.held)
     }));
-    if !overview.live.is_empty() {
-        lines.push(format!("\n{}", table(&overview.live, overview.at)));
+    if let Some(newest) = overview.live.get(..overview.live.len().min(MOST_LIVE)).filter(|live| !live.is_empty()) {
+        lines.push(format!("\n{}", table(newest, overview.at)));
+    }
+    if overview.live.len() > MOST_LIVE {
+        lines.push(format!("… and {} older ones: patchbay runs", overview.live.len() - MOST_LIVE));
     }
     lines.join("\n")
 }
@@ -106,6 +117,7 @@ mod tests {
             "slots": [
                 { "workspace": "ws_github_7", "slot": "workspace", "held": 1, "waiting": 0 },
                 { "workspace": "ws_github_7", "slot": "thread#1#7", "held": 1, "waiting": 2 },
+                { "workspace": "ws_github_7", "slot": "thread#1#8", "held": 1, "waiting": 0 },
             ],
             "spend_today_microusd": 1_234_500, "runs_today": 6,
             "live": [{
@@ -129,6 +141,16 @@ mod tests {
             assert!(text.lines().any(|line| line == told), "{told}\nin\n{text}");
         }
         assert!(text.contains("run_1") && text.contains("59s"), "{text}");
+        assert!(!text.contains("thread#1#8"), "a thread that nobody waits for is no news: {text}");
+    }
+
+    #[test]
+    fn of_many_runs_at_work_the_newest_are_shown_and_the_rest_counted() {
+        let mut overview = overview();
+        overview.live = vec![overview.live[0].clone(); MOST_LIVE + 3];
+        let text = describe(&overview);
+        assert_eq!(text.matches("run_1").count(), MOST_LIVE);
+        assert!(text.ends_with("… and 3 older ones: patchbay runs"), "{text}");
     }
 
     #[test]
