@@ -20,7 +20,7 @@ pub(crate) fn input_for(run: &Run, pending: &PendingEffect, error: &ForgeError) 
             metrics::counter!(metric::FORGE_RATE_LIMITED).increment(1);
             Input::Postponed { effect, retry_at: (*retry_at).max(backoff(now, 1)) }
         }
-        ForgeError::Transient(_) => Input::Postponed { effect, retry_at: backoff(now, pending.tries) },
+        ForgeError::Transient(_) | ForgeError::Moved(_) => Input::Postponed { effect, retry_at: backoff(now, pending.tries) },
         ForgeError::Unauthorized(_) if pending.tries < UNAUTHORIZED_TRIES => {
             Input::Postponed { effect, retry_at: backoff(now, pending.tries) }
         }

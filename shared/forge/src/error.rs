@@ -18,6 +18,10 @@ pub enum ForgeError {
     /// It exists already, or somebody else changed it meanwhile.
     #[error("conflict: {0}")]
     Conflict(String),
+    /// The repository has another name or owner now; nothing was done. Adapters find it again by themselves, so that only
+    /// one that moves while it is being looked for shows: try again.
+    #[error("moved: {0}")]
+    Moved(String),
     /// This forge cannot do it.
     #[error("unsupported: {0}")]
     Unsupported(String),

@@ -176,7 +176,7 @@ fn refusal(error: &anyhow::Error) -> Option<Refusal> {
         error @ (ForgeError::NotFound(_) | ForgeError::Permanent(_) | ForgeError::Unsupported(_)) => {
             Some(Refusal::Final(format!("the forge refused: {error}")))
         }
-        ForgeError::Unauthorized(_) | ForgeError::Conflict(_) | ForgeError::Transient(_) => None,
+        ForgeError::Unauthorized(_) | ForgeError::Conflict(_) | ForgeError::Moved(_) | ForgeError::Transient(_) => None,
     }
 }
 

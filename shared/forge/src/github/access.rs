@@ -64,10 +64,12 @@ impl GithubForge {
         }
     }
 
-    /// Minted for this caller alone: the token leaves our hands, so nobody else's work may depend on it.
+    /// Minted for this caller alone: the token leaves our hands, so nobody else's work may depend on it. Whoever clones
+    /// follows no redirects: the URL has the name that came with the token.
     pub(super) async fn mint_clone_access(&self, at: &RepoAt) -> Result<CloneAccess, ForgeError> {
         let token = self.tokens.mint(&self.transport, at, Purpose::Clone).await?;
-        let url = format!("{}/{}.git", self.web_url, at.repository.full_name());
+        let named = token.repository.as_ref().unwrap_or(&at.repository);
+        let url = format!("{}/{}.git", self.web_url, named.full_name());
         Ok(CloneAccess { url, token: token.secret, expires_at: token.expires_at })
     }
 }

@@ -1,6 +1,7 @@
 //! GitHub as a `Forge`: the one place where a call gets its token and a refused token its one replacement (R37). What
 //! each call is lies beside it: `access`, `threads`, `code`, `pulls` and `deliveries`.
 
+use super::moved::{Whereabouts, following};
 use super::route::Call;
 use super::tokens::{Purpose, Tokens};
 use super::transport::{Answer, CALL_TIMEOUT, Credential, Transport};
@@ -23,6 +24,7 @@ pub(crate) struct GithubForge {
     /// Without a slash at the end.
     pub(super) web_url: String,
     pub(super) identity: OnceCell<AppIdentity>,
+    pub(super) whereabouts: Whereabouts,
 }
 
 impl GithubForge {
@@ -35,6 +37,7 @@ impl GithubForge {
             slug: config.slug,
             web_url: config.web_url.trim_end_matches('/').to_owned(),
             identity: OnceCell::new(),
+            whereabouts: Whereabouts::default(),
         })
     }
 
@@ -77,71 +80,71 @@ impl Forge for GithubForge {
     }
 
     async fn repository(&self, at: &RepoAt) -> Result<Repository, ForgeError> {
-        self.load_repository(at).await
+        following!(self, at, self.load_repository(at).await)
     }
 
     async fn permission(&self, at: &RepoAt, login: &str) -> Result<UserPermission, ForgeError> {
-        self.load_permission(at, login).await
+        following!(self, at, self.load_permission(at, login).await)
     }
 
     async fn clone_access(&self, at: &RepoAt) -> Result<CloneAccess, ForgeError> {
-        self.mint_clone_access(at).await
+        following!(self, at, self.mint_clone_access(at).await)
     }
 
     async fn pull_request(&self, at: &RepoAt, number: u64) -> Result<PullRequest, ForgeError> {
-        self.load_pull_request(at, number).await
+        following!(self, at, self.load_pull_request(at, number).await)
     }
 
     async fn find_comment(&self, at: &RepoAt, number: u64, marker: &str) -> Result<Option<CommentRef>, ForgeError> {
-        self.look_for_comment(at, number, marker).await
+        following!(self, at, self.look_for_comment(at, number, marker).await)
     }
 
     async fn create_comment(&self, at: &RepoAt, number: u64, body: &str) -> Result<CommentRef, ForgeError> {
-        self.post_comment(at, number, body).await
+        following!(self, at, self.post_comment(at, number, body).await)
     }
 
     async fn update_comment(&self, at: &RepoAt, comment: u64, body: &str) -> Result<(), ForgeError> {
-        self.patch_comment(at, comment, body).await
+        following!(self, at, self.patch_comment(at, comment, body).await)
     }
 
     async fn remove_label(&self, at: &RepoAt, number: u64, label: &str) -> Result<(), ForgeError> {
-        self.take_label_off(at, number, label).await
+        following!(self, at, self.take_label_off(at, number, label).await)
     }
 
     async fn branch_head(&self, at: &RepoAt, branch: &str) -> Result<Option<String>, ForgeError> {
-        self.load_branch_head(at, branch).await
+        following!(self, at, self.load_branch_head(at, branch).await)
     }
 
     async fn commit_message(&self, at: &RepoAt, sha: &str) -> Result<String, ForgeError> {
-        Ok(self.load_commit(at, sha, Purpose::Look).await?.message)
+        following!(self, at, self.load_commit(at, sha, Purpose::Look).await.map(|commit| commit.message))
     }
 
     async fn write_commit(&self, at: &RepoAt, commit: &NewCommit<'_>) -> Result<String, ForgeError> {
-        self.post_commit(at, commit).await
+        following!(self, at, self.post_commit(at, commit).await)
     }
 
     async fn create_branch(&self, at: &RepoAt, branch: &str, sha: &str) -> Result<(), ForgeError> {
-        self.post_branch(at, branch, sha).await
+        following!(self, at, self.post_branch(at, branch, sha).await)
     }
 
     async fn advance_branch(&self, at: &RepoAt, branch: &str, sha: &str) -> Result<(), ForgeError> {
-        self.patch_branch(at, branch, sha).await
+        following!(self, at, self.patch_branch(at, branch, sha).await)
     }
 
     async fn delete_branch(&self, at: &RepoAt, branch: &str) -> Result<(), ForgeError> {
-        self.remove_branch(at, branch).await
+        following!(self, at, self.remove_branch(at, branch).await)
     }
 
     async fn find_pull_request(&self, at: &RepoAt, head_branch: &str) -> Result<Option<PullRequest>, ForgeError> {
-        self.look_for_pull_request(at, head_branch, None).await
+        following!(self, at, self.look_for_pull_request(at, head_branch, None).await)
     }
 
     async fn open_pull_request(&self, at: &RepoAt, new: &NewPullRequest<'_>) -> Result<PullRequest, ForgeError> {
-        self.post_pull_request(at, new).await
+        following!(self, at, self.post_pull_request(at, new).await)
     }
 
     async fn close_pull_request(&self, at: &RepoAt, number: u64) -> Result<(), ForgeError> {
-        self.patch_pull_request_closed(at, number).await
+        following!(self, at, self.patch_pull_request_closed(at, number).await)
     }
 
     async fn failed_deliveries(&self, since: Timestamp) -> Result<Vec<LoggedDelivery>, ForgeError> {

@@ -8,6 +8,7 @@ pub(crate) mod client;
 mod code;
 pub mod convert;
 mod deliveries;
+mod moved;
 mod payload;
 mod pulls;
 mod refusal;

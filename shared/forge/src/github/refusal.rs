@@ -28,6 +28,7 @@ pub(super) fn refusal(call: &str, status: StatusCode, headers: &HeaderMap, body:
     match status.as_u16() {
         429 => ForgeError::RateLimited { retry_at: retry_at(headers, now) },
         403 if is_limit(headers, &lower) => ForgeError::RateLimited { retry_at: retry_at(headers, now) },
+        301 | 302 | 307 | 308 => ForgeError::Moved(text),
         401 => ForgeError::Unauthorized(text),
         403 if lower.contains("suspended") => ForgeError::Unauthorized(text),
         404 | 410 => ForgeError::NotFound(text),
@@ -128,6 +129,7 @@ mod tests {
             ForgeError::Conflict(_) => "conflict",
             ForgeError::Unsupported(_) => "unsupported",
             ForgeError::Transient(_) => "transient",
+            ForgeError::Moved(_) => "moved",
             ForgeError::Permanent(_) => "permanent",
         };
         let exists = r#"{"message":"Validation Failed","errors":[{"resource":"PullRequest","code":"custom","message":"A pull request already exists for acme:x."}]}"#;
@@ -146,7 +148,9 @@ mod tests {
             (408, "", "transient"),
             (500, "", "transient"),
             (502, "<html>Unicorn!</html>", "transient"),
-            (301, "", "permanent"),
+            (301, "", "moved"),
+            (307, r#"{"message":"Temporary Redirect"}"#, "moved"),
+            (304, "", "permanent"),
             (400, r#"{"message":"Problems parsing JSON"}"#, "permanent"),
             (451, "", "permanent"),
         ] {

@@ -1,6 +1,7 @@
 //! Installation tokens (R37): narrowed to one repository and to what a purpose needs, kept in this process until shortly
 //! before they expire, minted once however many callers wait. Also the App's own JWT, the only use of its private key.
 
+use super::answers::RepositoryAnswer;
 use super::route::Call;
 use super::transport::{Credential, Transport};
 use crate::{ForgeError, RepoAt};
@@ -8,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use octocrab::auth::create_jwt;
 use octocrab::jsonwebtoken::EncodingKey;
 use octocrab::models::AppId;
+use patchbay_domain::event::Repository;
 use patchbay_domain::metric;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -52,6 +54,8 @@ impl Purpose {
 pub(super) struct Token {
     pub(super) secret: SecretString,
     pub(super) expires_at: Timestamp,
+    /// The repository as GitHub names it at this moment, if it says so.
+    pub(super) repository: Option<Repository>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -68,6 +72,9 @@ type Cell = Arc<tokio::sync::Mutex<Option<Token>>>;
 struct Minted {
     token: String,
     expires_at: Timestamp,
+    /// Read leniently: a token without it is as good.
+    #[serde(default)]
+    repositories: Value,
 }
 
 /// Mints and keeps tokens.
@@ -124,7 +131,9 @@ impl Tokens {
         let minted: Minted = answer.json()?;
         metrics::counter!(metric::TOKEN_REFRESHED).increment(1);
         tracing::debug!(installation = scope.installation, repository = scope.repository, ?purpose, "token minted");
-        Ok(Token { secret: minted.token.into(), expires_at: minted.expires_at })
+        let named = serde_json::from_value::<Vec<RepositoryAnswer>>(minted.repositories).unwrap_or_default();
+        let repository = named.into_iter().find(|one| one.id == scope.repository).map(RepositoryAnswer::into_repository);
+        Ok(Token { secret: minted.token.into(), expires_at: minted.expires_at, repository })
     }
 
     fn cell(&self, scope: Scope) -> Cell {

@@ -13,19 +13,19 @@ use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 
-const REPO: &str = "acme/hello";
-const BRANCH: &str = "patchbay/1-0f1e2d3c";
+pub(crate) const REPO: &str = "acme/hello";
+pub(crate) const BRANCH: &str = "patchbay/1-0f1e2d3c";
 
 /// The organisation acme with one repository, the App installed, dana who may write and robin who may not.
-struct World {
-    github: LocalGithub,
-    forge: Arc<dyn Forge>,
-    at: RepoAt,
+pub(crate) struct World {
+    pub(crate) github: LocalGithub,
+    pub(crate) forge: Arc<dyn Forge>,
+    pub(crate) at: RepoAt,
     installation: u64,
     _folder: TempDir,
 }
 
-async fn world() -> World {
+pub(crate) async fn world() -> World {
     let folder = tempfile::tempdir().unwrap();
     let github = LocalGithub::start(LocalGithubConfig::new(folder.path(), AppConfig::new(APP_ID, "patchbay", &pem()))).await.unwrap();
     github.create_user("dana").unwrap();
@@ -48,12 +48,12 @@ async fn world() -> World {
 
 impl World {
     /// Writes a commit on top of `base`, with one file.
-    async fn commit(&self, base: &str, path: &str, text: &str) -> String {
+    pub(crate) async fn commit(&self, base: &str, path: &str, text: &str) -> String {
         let files = [write(path, "100644", Content::Text(text.into()))];
         self.forge.write_commit(&self.at, &NewCommit { base_sha: base, message: "feat: x", files: &files }).await.unwrap()
     }
 
-    async fn main(&self) -> String {
+    pub(crate) async fn main(&self) -> String {
         self.forge.branch_head(&self.at, "main").await.unwrap().unwrap()
     }
 }

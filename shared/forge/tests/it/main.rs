@@ -6,6 +6,7 @@ mod code;
 mod deliveries;
 mod events;
 mod local;
+mod moved;
 mod server;
 mod threads;
 mod tokens;

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use super::access::Access;
-use super::faults::FaultHook;
+use super::faults::{FaultHook, PostHook};
 
 /// Where the local GitHub lives, and the App that is registered in it.
 #[derive(Clone)]
@@ -20,6 +20,8 @@ pub struct LocalGithubConfig {
     pub hourly_limit: u64,
     /// Asked at every request to the API and to git.
     pub faults: Option<FaultHook>,
+    /// Asked before every webhook.
+    pub post_faults: Option<PostHook>,
 }
 
 /// The App that is registered at the local GitHub.
@@ -47,7 +49,8 @@ impl LocalGithubConfig {
     /// A local GitHub on a free port, with GitHub's rate limit for installations in large organizations.
     #[must_use]
     pub fn new(data_dir: impl Into<PathBuf>, app: AppConfig) -> Self {
-        Self { data_dir: data_dir.into(), bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), app, hourly_limit: 12_500, faults: None }
+        let bind = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        Self { data_dir: data_dir.into(), bind, app, hourly_limit: 12_500, faults: None, post_faults: None }
     }
 }
 

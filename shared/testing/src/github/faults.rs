@@ -1,6 +1,7 @@
-//! The one place where a request to the local GitHub can be made to fail, before or after it took effect.
+//! The places where a request to the local GitHub can be made to fail, before or after it took effect, and where a
+//! webhook can go astray.
 //!
-//! Every request to the REST API and to git passes here. What to inject is the hook's business.
+//! Every request to the REST API and to git passes here, and every webhook asks. What to inject is the hook's business.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -48,6 +49,31 @@ pub enum Fault {
 
 /// Asked at every request and moment; `None` lets it go on. It must not block for long.
 pub type FaultHook = Arc<dyn Fn(&ForgeCall, Moment) -> Option<Fault> + Send + Sync>;
+
+/// A webhook that is about to be posted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Post {
+    /// The event's name.
+    pub event: String,
+    /// Its action, if it has one.
+    pub action: Option<String>,
+    /// Whether it was asked for.
+    pub redelivery: bool,
+}
+
+/// What becomes of a webhook besides arriving once and in turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PostFault {
+    /// It arrives twice.
+    Twice,
+    /// What comes next overtakes it.
+    Late,
+    /// It arrives, and its answer is lost: the log says that it timed out.
+    Unanswered,
+}
+
+/// Asked before every webhook; `None` posts it once, in turn.
+pub type PostHook = Arc<dyn Fn(&Post) -> Option<PostFault> + Send + Sync>;
 
 /// The middleware around every route of the API and of git.
 pub(super) async fn ask(State(hook): State<Option<FaultHook>>, request: Request, next: Next) -> Response {

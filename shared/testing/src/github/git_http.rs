@@ -80,7 +80,11 @@ fn admit(store: &Store, headers: &HeaderMap, owner: &str, name: &str, pushes: bo
             Err(error) if error.status == 401 => return Err(challenge("Invalid username or token.")),
             Err(error) => return Err(plain(error.status, &error.message)),
         };
-        let Some(repository) = world.state.repository(owner, name) else { return Err(refuse(ApiError::not_found(), &actor)) };
+        let Some(repository) = world.state.repository(owner, name) else {
+            let Some(moved) = world.moved(owner, name) else { return Err(refuse(ApiError::not_found(), &actor)) };
+            let location = format!("{}.git/info/refs?service=git-upload-pack", world.repository_web_url(moved));
+            return Err(Box::new((StatusCode::MOVED_PERMANENTLY, [(header::LOCATION, location)]).into_response()));
+        };
         let (access, level) = if pushes { (Access::Write, Level::Write) } else { (Access::Read, Level::Read) };
         check_repository(&world.state, &actor, repository, &["contents"], access, level).map_err(|error| refuse(error, &actor))?;
         if pushes && repository.archived {

@@ -18,6 +18,7 @@ mod hooks;
 mod inspect;
 mod json;
 mod key;
+mod moves;
 mod pages;
 mod rate;
 mod seed;
@@ -28,7 +29,7 @@ mod world;
 
 pub use access::{Access, Level};
 pub use config::{AppConfig, LocalGithubConfig};
-pub use faults::{Fault, FaultHook, ForgeCall, Moment};
+pub use faults::{Fault, FaultHook, ForgeCall, Moment, Post, PostFault, PostHook};
 pub use inspect::{CommentHistory, CommentView, DeliveryView, FileView, IssueView, PullView};
 pub use key::generate_app_key;
 
@@ -72,13 +73,13 @@ impl LocalGithub {
         let web = format!("http://{}", listener.local_addr()?);
         let urls = Urls { api: format!("{web}{}", server::API_PREFIX), web };
         let (outbox, queue) = mpsc::unbounded_channel();
-        let faults = config.faults.clone();
+        let (faults, post_faults) = (config.faults.clone(), config.post_faults.clone());
         let store = Store::new(open_world(config, urls.clone(), outbox)?);
         store.save()?;
         let (stop, stopped) = oneshot::channel();
         let tasks = vec![
             tokio::spawn(server::serve(listener, Arc::clone(&store), faults, stopped)),
-            tokio::spawn(hooks::deliver_all(Arc::clone(&store), queue)),
+            tokio::spawn(hooks::deliver_all(Arc::clone(&store), queue, post_faults)),
             tokio::spawn(Arc::clone(&store).keep_saved()),
         ];
         Ok(Self { store, urls, stop: Some(stop), tasks })

@@ -21,6 +21,9 @@ pub(crate) struct State {
     pub installations: BTreeMap<u64, Installation>,
     pub repositories: BTreeMap<u64, Repository>,
     pub deliveries: BTreeMap<u64, Delivery>,
+    /// Names (`owner/name` in lower case) that repositories had before.
+    #[serde(default)]
+    pub moved: BTreeMap<String, u64>,
     pub hook: Hook,
 }
 

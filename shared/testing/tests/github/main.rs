@@ -5,6 +5,7 @@ mod faults;
 mod git_data;
 mod git_wire;
 mod hooks;
+mod moves;
 mod octocrab_client;
 mod pages;
 mod pulls;

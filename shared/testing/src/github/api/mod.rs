@@ -153,6 +153,9 @@ pub(crate) fn router() -> Router<Arc<Store>> {
         for method in accepted_methods(route) {
             let filter = MethodFilter::try_from(method.clone()).unwrap_or(MethodFilter::GET);
             router = router.route(route.template, on(filter, handler));
+            if let Some(rest) = route.template.strip_prefix("/repos/{owner}/{repo}") {
+                router = router.route(&format!("/repositories/{{repository_id}}{rest}"), on(filter, handler));
+            }
         }
     }
     router.fallback(serve::unknown).method_not_allowed_fallback(serve::unknown)

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::Value;
 
-use super::super::access::{Actor, Need, check_repository};
+use super::super::access::{Access, Actor, Level, Need, check_repository};
 use super::super::auth;
 use super::super::error::ApiError;
 use super::super::state::{Issue, Repository};
@@ -25,6 +25,7 @@ const LARGEST_BODY: usize = 100 * 1024 * 1024;
 struct Incoming {
     params: BTreeMap<String, String>,
     query: BTreeMap<String, String>,
+    raw_query: String,
     headers: HeaderMap,
     path: String,
     body: bytes::Bytes,
@@ -37,13 +38,15 @@ pub(super) async fn serve(store: Arc<Store>, route: &'static Route, params: &Raw
     let Ok(body) = to_bytes(body, LARGEST_BODY).await else {
         return error_response(&ApiError::new(413, "Payload too big: 104857600 bytes are allowed."));
     };
-    let incoming = Incoming {
+    let mut incoming = Incoming {
         params: params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
         query: parse_query(parts.uri.query().unwrap_or_default()),
+        raw_query: parts.uri.query().unwrap_or_default().to_owned(),
         headers: parts.headers,
         path: format!("{}{}", super::super::server::API_PREFIX, parts.uri.path()),
         body,
     };
+    name_repository(&store, &mut incoming.params);
     // Handlers run git and write files: not on the runtime's own threads.
     let work = tokio::task::spawn_blocking(move || {
         let is_read = route.method == http::Method::GET;
@@ -54,6 +57,17 @@ pub(super) async fn serve(store: Arc<Store>, route: &'static Route, params: &Raw
         }
     });
     work.await.unwrap_or_else(|_| error_response(&ApiError::new(500, "Server Error")))
+}
+
+/// What is asked for by its number is served by its name: redirects lead to `/repositories/{id}/…`.
+fn name_repository(store: &Store, params: &mut BTreeMap<String, String>) {
+    let Some(id) = params.get("repository_id").and_then(|id| id.parse::<u64>().ok()) else { return };
+    store.look(|world| {
+        if let Ok(repository) = world.repository(id) {
+            params.insert("owner".to_owned(), repository.owner.clone());
+            params.insert("repo".to_owned(), repository.name.clone());
+        }
+    });
 }
 
 /// Answers a path or method that GitHub does not know (or that is not played here).
@@ -108,13 +122,29 @@ fn permit(world: &World, actor: &Actor, route: &Route, incoming: &Incoming) -> R
         (Need::Token, _) => Ok(()),
         (Need::Repository { any_of, access, level }, _) => {
             let param = |name: &str| incoming.params.get(name).map_or("", String::as_str);
-            let repository = world.state.repository(param("owner"), param("repo")).ok_or_else(ApiError::not_found)?;
+            let Some(repository) = world.state.repository(param("owner"), param("repo")) else {
+                let moved = world.moved(param("owner"), param("repo")).ok_or_else(ApiError::not_found)?;
+                check_repository(&world.state, actor, moved, &["metadata"], Access::Read, Level::Read)?;
+                return Err(moved_to(world, moved, route, incoming));
+            };
             // Pull request permission opens the routes of issues for pull requests only.
             let for_both = any_of.contains(&"issues") && any_of.contains(&"pull_requests");
             let any_of = if for_both && is_issue(repository, &incoming.params) { &["issues"] } else { any_of };
-            check_repository(&world.state, actor, repository, any_of, access, level)
+            check_repository(&world.state, actor, repository, any_of, access, level)?;
+            let writes = route.method != http::Method::GET;
+            if repository.archived && writes { Err(ApiError::forbidden("Repository was archived so is read-only.")) } else { Ok(()) }
         }
     }
+}
+
+/// GitHub's redirect from a name that a repository had: 301 for reading, 307 for everything else.
+fn moved_to(world: &World, repository: &Repository, route: &Route, incoming: &Incoming) -> ApiError {
+    let is_read = route.method == http::Method::GET;
+    let (status, message) = if is_read { (301, "Moved Permanently") } else { (307, "Temporary Redirect") };
+    let rest = incoming.path.splitn(7, '/').nth(6).map(|rest| format!("/{rest}")).unwrap_or_default();
+    let query = if incoming.raw_query.is_empty() { String::new() } else { format!("?{}", incoming.raw_query) };
+    let location = format!("{}/repositories/{}{rest}{query}", world.urls.api, repository.id);
+    ApiError { headers: vec![("location", location)], ..ApiError::new(status, message) }
 }
 
 // Whether the path names an issue, or a comment of one.

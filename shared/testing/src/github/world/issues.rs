@@ -136,7 +136,9 @@ impl World {
         if self.repository(repository)?.archived {
             return Err(ApiError::forbidden("Repository was archived so is read-only."));
         }
-        self.issue(repository, number)?;
+        if self.issue(repository, number)?.locked && doer.via_app {
+            return Err(ApiError::forbidden("Unable to create comment because issue is locked."));
+        }
         let id = self.state.next_id(IdKind::Comment);
         let at = now();
         let issue = self.issue_mut(repository, number)?;
@@ -238,7 +240,7 @@ impl World {
     }
 
     // The same happening is an `issues` event for an issue and a `pull_request` event for a pull request.
-    fn emit_issue(
+    pub(super) fn emit_issue(
         &mut self,
         repository: u64,
         number: u64,

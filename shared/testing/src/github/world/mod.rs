@@ -7,6 +7,7 @@ mod accounts;
 mod commits;
 mod events;
 mod issues;
+mod moves;
 mod pulls;
 mod refs;
 
