@@ -28,7 +28,7 @@ pub use queue::Queue;
 pub use spec::{
     AwsConfig, Condition, ContainerSpec, Dependency, IndexSpec, MountPoint, QueueSpec, Redrive, TableSpec, TaskDefinitionSpec, VolumeSpec,
 };
-pub use sqs::{Depth, MessageAttribute, NewMessage, QueueHandle, ReceivedMessage};
+pub use sqs::{Depth, MessageAttribute, NewMessage, QueueFault, QueueHandle, QueueHook, QueueMoment, ReceivedMessage};
 
 use anyhow::Context;
 use ecs::Ecs;
@@ -82,7 +82,7 @@ impl Aws {
         let services = Arc::new(Services {
             calls: calls::CallLedger::new(config.faults.clone()),
             dynamo: dynamo::Dynamo::start(data_dir, tables, shutdown.clone()).await?,
-            sqs: Arc::new(Sqs::open(data_dir, queues, endpoint.clone())?),
+            sqs: Arc::new(Sqs::open(data_dir, queues, endpoint.clone(), config.queue_faults.clone())?),
             s3: s3::S3::open(data_dir, &config.buckets)?,
             secrets: secrets::Secrets::open(data_dir, &config.secrets)?,
             kms: kms::Kms::open(data_dir, &config.keys)?,

@@ -4,6 +4,7 @@
 
 use super::calls::FaultHook;
 use super::ecs::LogSink;
+use super::sqs::QueueHook;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -39,6 +40,8 @@ pub struct AwsConfig {
     pub elsewhere: BTreeMap<String, String>,
     /// Asked before and after every operation; may answer in its place.
     pub faults: Option<FaultHook>,
+    /// Asked whenever a message of this emulation is sent or received.
+    pub queue_faults: Option<QueueHook>,
 }
 
 /// A DynamoDB table; all key attributes are strings.

@@ -91,6 +91,16 @@ impl Evidence {
         })
     }
 
+    /// Whether nothing is left to happen: runs are over and have done everything, queues are empty, no task runs, and
+    /// every delivery is done.
+    pub fn is_at_rest(&self) -> bool {
+        let over = |row: &RunEvidence| row.run.state.is_terminal() && row.run.outbox.is_empty();
+        self.runs.iter().all(over)
+            && self.queues.iter().all(|(_, depth)| depth.total() == 0)
+            && self.tasks.iter().all(|task| task.stopped_at.is_some())
+            && self.deliveries.iter().all(|delivery| self.claims.get(&delivery.guid) == Some(&true))
+    }
+
     /// The run with this id.
     pub fn run(&self, id: &RunId) -> Option<&Run> {
         self.runs.iter().map(|row| &row.run).find(|run| run.id == *id)

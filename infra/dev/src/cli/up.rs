@@ -4,11 +4,13 @@ use super::data_dir::{DataDir, ForgeUser, Info, LocalAws};
 use super::output::{Progress, print_result};
 use super::{DEFAULT_PORT, Project, default_data_dir, setup};
 use crate::aws::parse_addresses;
+use crate::chaos::Chaos;
 use crate::stack::{ForgeConfig, Stack, forge};
 use anyhow::bail;
 use clap::Args;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 
 #[derive(Debug, Args)]
@@ -29,6 +31,9 @@ pub(super) struct Arguments {
     /// for one of them (dynamodb, sqs, s3, secretsmanager, kms). Can be given several times.
     #[arg(long, value_name = "[SERVICE=]URL")]
     aws_endpoint: Vec<String>,
+    /// Let AWS and the local GitHub fail, as this seed will have it; what struck is listed at the end.
+    #[arg(long, value_name = "SEED")]
+    chaos: Option<u64>,
     /// Print one line of JSON on stdout and nothing else.
     #[arg(long)]
     json: bool,
@@ -41,7 +46,8 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let project = Project::find()?;
     let progress = Progress::new(arguments.json);
     let data = DataDir::take(&arguments.data.clone().unwrap_or_else(|| default_data_dir(&project)))?;
-    let Some(stack) = or_stopped(start(&arguments, &project, &data, &progress)).await else { return Ok(ExitCode::FAILURE) };
+    let chaos = arguments.chaos.map(Chaos::forever);
+    let Some(stack) = or_stopped(start(&arguments, &project, &data, chaos.as_ref(), &progress)).await else { return Ok(ExitCode::FAILURE) };
     let stack = stack?;
     let info = info(&stack, &arguments, &data)?;
     data.publish(&info)?;
@@ -54,10 +60,19 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     progress.say("Stopping.");
     data.withdraw();
     stack.shutdown().await;
+    if let Some(chaos) = chaos {
+        progress.say(chaos.summary().to_string().trim_end());
+    }
     Ok(ExitCode::SUCCESS)
 }
 
-async fn start(arguments: &Arguments, project: &Project, data: &DataDir, progress: &Progress) -> anyhow::Result<Stack> {
+async fn start(
+    arguments: &Arguments,
+    project: &Project,
+    data: &DataDir,
+    chaos: Option<&Arc<Chaos>>,
+    progress: &Progress,
+) -> anyhow::Result<Stack> {
     // What is missing for a real forge is said before anything is built.
     let forge = match &arguments.forge {
         Some(api_url) => ForgeConfig::Real(setup::real_forge(api_url)?),
@@ -71,6 +86,9 @@ async fn start(arguments: &Arguments, project: &Project, data: &DataDir, progres
     config.port = (arguments.port != 0).then_some(arguments.port);
     config.forge = forge;
     config.aws_elsewhere = aws_elsewhere;
+    if let Some(chaos) = chaos {
+        chaos.install(&mut config);
+    }
     progress.say(&format!("Model: {}.", config.model.describe()));
     let step = progress.step("Starting the stack");
     let stack = Stack::start(config).await;

@@ -1,6 +1,7 @@
 //! What a stack is started with: where its data lives, which forge, which model, and what differs from the template.
 
-use crate::aws::FaultHook;
+use super::rules::TaskEventHook;
+use crate::aws::{FaultHook, QueueHook};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -31,6 +32,12 @@ pub struct StackConfig {
     pub faults: Option<FaultHook>,
     /// Asked at every request to the local GitHub, see [`patchbay_testing::github::LocalGithubConfig::faults`].
     pub forge_faults: Option<patchbay_testing::github::FaultHook>,
+    /// Asked at every message, see [`crate::aws::AwsConfig::queue_faults`].
+    pub queue_faults: Option<QueueHook>,
+    /// Asked at every event of a task.
+    pub task_event_faults: Option<TaskEventHook>,
+    /// Asked at every webhook, see [`patchbay_testing::github::LocalGithubConfig::post_faults`].
+    pub post_faults: Option<patchbay_testing::github::PostHook>,
 }
 
 impl StackConfig {
@@ -49,6 +56,9 @@ impl StackConfig {
             aws_elsewhere: BTreeMap::new(),
             faults: None,
             forge_faults: None,
+            queue_faults: None,
+            task_event_faults: None,
+            post_faults: None,
         }
     }
 }

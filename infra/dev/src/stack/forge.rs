@@ -63,6 +63,7 @@ impl Forge {
         let github = LocalGithubConfig {
             bind,
             faults: config.forge_faults.clone(),
+            post_faults: config.post_faults.clone(),
             ..LocalGithubConfig::new(config.data_dir.join("github"), registered)
         };
         let github = LocalGithub::start(github).await.context("the local GitHub does not start")?;

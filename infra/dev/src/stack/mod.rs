@@ -21,6 +21,7 @@ mod servers;
 mod start;
 
 pub use config::{ForgeConfig, ModelConfig, RealForge, STACK_NAME, Schedules, StackConfig};
+pub use rules::{TaskEventFault, TaskEventHook};
 
 use crate::aws::{Aws, Queue};
 use crate::model::ScriptedModel;

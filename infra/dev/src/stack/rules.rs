@@ -1,6 +1,44 @@
-//! EventBridge rules: which events a pattern lets through. What the stack sends on goes to the rule's queue.
+//! EventBridge rules: which events a pattern lets through, and their way to the rule's queue.
 
+use crate::aws::{NewMessage, Queue};
 use serde_json::Value;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What EventBridge may do to an event besides delivering it once and at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TaskEventFault {
+    /// It never arrives.
+    Lost,
+    /// It arrives twice.
+    Twice,
+    /// It arrives this much later.
+    Late(Duration),
+}
+
+/// Asked at every event that a rule lets through; `None`: it arrives once, at once.
+pub type TaskEventHook = Arc<dyn Fn(&Value) -> Option<TaskEventFault> + Send + Sync>;
+
+/// Sends an event to a rule's queue, as `fault` will have it.
+pub(super) async fn send(event: &Value, queue: &Queue, fault: Option<TaskEventFault>) {
+    let message = NewMessage { body: event.to_string(), ..NewMessage::default() };
+    // EventBridge delivers at least once or to its own dead letters; a failing local store has nowhere to go.
+    match fault {
+        Some(TaskEventFault::Lost) => {}
+        Some(TaskEventFault::Late(by)) => {
+            let queue = queue.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(by).await;
+                _ = queue.send(message).await;
+            });
+        }
+        Some(TaskEventFault::Twice) => {
+            _ = queue.send(message.clone()).await;
+            _ = queue.send(message).await;
+        }
+        None => _ = queue.send(message).await,
+    }
+}
 
 /// Whether an event matches a rule's pattern: every key of the pattern is in the event, every leaf is a list of which
 /// one entry fits. Of the operators, `prefix`, `exists` and `anything-but` are played; any other fits nothing.

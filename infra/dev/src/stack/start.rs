@@ -12,7 +12,7 @@ use super::mappings::Poller;
 use super::parameters::parameters;
 use super::servers::Listeners;
 use super::{Background, Stack, rules, schedules, secrets};
-use crate::aws::{Aws, AwsConfig, NewMessage, Queue};
+use crate::aws::{Aws, AwsConfig, Queue};
 use crate::model::ScriptedModel;
 use crate::template::{Deployment, Model, Template};
 use anyhow::{Context as _, bail};
@@ -73,7 +73,7 @@ pub(super) async fn start(config: StackConfig) -> anyhow::Result<Stack> {
     let mut tasks = serve(listeners, &model, &pools, control::router(Arc::new(control)));
     tasks.extend(poll(&model, &pools, &aws, &logs)?);
     tasks.extend(tick(&config, &model, &pools));
-    tasks.push(forward_task_events(&model, &aws)?);
+    tasks.push(forward_task_events(&config, &model, &aws)?);
     Ok(Stack { aws, forge, pools, logs, model, front_url, webhook_secret_file, control_token, tasks: Background(tasks), scripted })
 }
 
@@ -111,6 +111,7 @@ async fn start_aws(config: &StackConfig, model: &Model, logs: &Arc<LogBook>) -> 
         on_log: Some(Arc::new(move |line: &crate::aws::LogLine| sink.write_of_task(&line.container, &line.task, &line.line))),
         elsewhere: config.aws_elsewhere.clone(),
         faults: config.faults.clone(),
+        queue_faults: config.queue_faults.clone(),
         ..AwsConfig::default()
     };
     let aws = Aws::start(aws_config).await.context("the emulated AWS does not start")?;
@@ -185,15 +186,15 @@ fn tick(config: &StackConfig, model: &Model, pools: &[Arc<Pool>]) -> Vec<JoinHan
 }
 
 /// ECS's events go to the queues of the rules whose pattern they match.
-fn forward_task_events(model: &Model, aws: &Arc<Aws>) -> anyhow::Result<JoinHandle<()>> {
+fn forward_task_events(config: &StackConfig, model: &Model, aws: &Arc<Aws>) -> anyhow::Result<JoinHandle<()>> {
     let targets =
         model.rules.iter().map(|rule| Ok((rule.pattern.clone(), queue(aws, &rule.queue)?))).collect::<anyhow::Result<Vec<_>>>()?;
     let mut events = aws.task_events();
+    let faults = config.task_event_faults.clone();
     Ok(tokio::spawn(async move {
         while let Some(event) = events.recv().await {
             for (_, queue) in targets.iter().filter(|(pattern, _)| rules::matches(pattern, &event)) {
-                // EventBridge delivers at least once or to its own dead letters; a failing local store has nowhere to go.
-                _ = queue.send(NewMessage { body: event.to_string(), ..NewMessage::default() }).await;
+                rules::send(&event, queue, faults.as_ref().and_then(|hook| hook(&event))).await;
             }
         }
     }))

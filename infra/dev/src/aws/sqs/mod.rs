@@ -6,12 +6,14 @@
 mod api;
 mod api_parse;
 mod digest;
+mod faults;
 mod handle;
 mod message;
 mod query_error;
 mod queue;
 mod store;
 
+pub use faults::{QueueFault, QueueHook, QueueMoment};
 pub use handle::QueueHandle;
 pub use message::{MessageAttribute, ReceivedMessage};
 pub(super) use query_error::query_error;
@@ -50,6 +52,7 @@ pub(super) struct Sqs {
     inner: Mutex<Inner>,
     arrivals: HashMap<String, Arc<Notify>>,
     endpoint: String,
+    faults: Option<QueueHook>,
 }
 
 struct Inner {
@@ -60,7 +63,7 @@ struct Inner {
 
 impl Sqs {
     /// Opens the store and takes up what it holds. Messages of queues that are no longer listed stay stored.
-    pub(super) fn open(data_dir: &Path, specs: &[QueueSpec], endpoint: String) -> anyhow::Result<Self> {
+    pub(super) fn open(data_dir: &Path, specs: &[QueueSpec], endpoint: String, faults: Option<QueueHook>) -> anyhow::Result<Self> {
         let store = Store::open(&data_dir.join("sqs.sqlite"))?;
         let mut queues: BTreeMap<String, Queue> = specs.iter().map(|spec| (spec.name.clone(), Queue::new(spec.clone()))).collect();
         for spec in specs {
@@ -76,7 +79,7 @@ impl Sqs {
             }
         }
         let arrivals = queues.keys().map(|name| (name.clone(), Arc::new(Notify::new()))).collect();
-        Ok(Self { inner: Mutex::new(Inner { queues, store, next_seq }), arrivals, endpoint })
+        Ok(Self { inner: Mutex::new(Inner { queues, store, next_seq }), arrivals, endpoint, faults })
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -93,6 +96,10 @@ impl Sqs {
         }
     }
 
+    fn fault(&self, queue: &str, moment: QueueMoment) -> Option<QueueFault> {
+        self.faults.as_ref().and_then(|hook| hook(queue, moment))
+    }
+
     /// Stores a message. Returns its id.
     fn send(&self, queue: &str, new: NewMessage) -> Result<String, AwsError> {
         api_parse::check_message(&new)?;
@@ -104,14 +111,18 @@ impl Sqs {
             let limit = target.spec.max_message_bytes;
             return Err(invalid(format!("One or more parameters are invalid. Reason: Message must be shorter than {limit} bytes.")));
         }
-        let delay = new.delay.unwrap_or(target.spec.delay).min(MAX_DELAY);
+        let fault = self.fault(queue, QueueMoment::Send);
+        let late = if let Some(QueueFault::Late(by)) = fault { by } else { Duration::ZERO };
+        let delay = new.delay.unwrap_or(target.spec.delay).min(MAX_DELAY) + late;
         let id = uuid::Uuid::new_v4().to_string();
         let content = Content { id: id.clone(), body: new.body, group: new.group, attributes: new.attributes, sent_at: now };
         let delivery = Delivery { visible_at: now + millis(delay), ..Delivery::default() };
-        let message = Message { seq: *next_seq, content, delivery };
-        store.write(&[Change::Put(queue, &message)])?;
-        *next_seq += 1;
-        target.insert(message);
+        for _ in 0..if fault == Some(QueueFault::Twice) { 2 } else { 1 } {
+            let message = Message { seq: *next_seq, content: content.clone(), delivery: delivery.clone() };
+            store.write(&[Change::Put(queue, &message)])?;
+            *next_seq += 1;
+            target.insert(message);
+        }
         drop(inner);
         self.wake(queue);
         Ok(id)
@@ -124,7 +135,12 @@ impl Sqs {
         let dead_letters_to = inner.advance(queue, now)?;
         let Inner { queues, store, .. } = &mut *inner;
         let source = queues.get_mut(queue).ok_or_else(no_such_queue)?;
-        let visibility = millis(visibility.unwrap_or(source.spec.visibility_timeout).min(MAX_VISIBILITY));
+        let mut visibility = millis(visibility.unwrap_or(source.spec.visibility_timeout).min(MAX_VISIBILITY));
+        let fault = if source.depth().visible > 0 { self.fault(queue, QueueMoment::Receive) } else { None };
+        if let Some(QueueFault::Early(after)) = fault {
+            visibility = visibility.min(millis(after));
+        }
+        source.newest_first = fault == Some(QueueFault::OutOfOrder);
         let taken = source.receive(max, visibility, now, || uuid::Uuid::new_v4().simple().to_string());
         store.write(&taken.iter().map(|message| Change::Update(message)).collect::<Vec<_>>())?;
         let received = taken.into_iter().map(Message::received).collect();

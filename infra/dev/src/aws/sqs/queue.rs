@@ -48,11 +48,21 @@ pub(super) struct Queue {
     hidden: BTreeSet<(u64, u64)>,
     by_age: BTreeSet<(u64, u64)>,
     turn: u64,
+    /// The order within a group is turned round: a standard queue promises none.
+    pub(super) newest_first: bool,
 }
 
 impl Queue {
     pub(super) fn new(spec: QueueSpec) -> Self {
-        Self { spec, messages: HashMap::new(), groups: BTreeMap::new(), hidden: BTreeSet::new(), by_age: BTreeSet::new(), turn: 0 }
+        Self {
+            spec,
+            messages: HashMap::new(),
+            groups: BTreeMap::new(),
+            hidden: BTreeSet::new(),
+            by_age: BTreeSet::new(),
+            turn: 0,
+            newest_first: false,
+        }
     }
 
     /// Takes a message in, whatever its state.
@@ -153,7 +163,7 @@ impl Queue {
         let (_, group) = ready.min_by_key(|(name, group)| weight(name, group))?;
         group.served = turn;
         group.in_flight += 1;
-        group.ready.pop_first()
+        if self.newest_first { group.ready.pop_last() } else { group.ready.pop_first() }
     }
 
     /// The message that a receipt's parts name, if that receipt is its last.

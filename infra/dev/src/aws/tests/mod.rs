@@ -8,6 +8,7 @@ mod front;
 mod keys_and_secrets;
 mod s3;
 mod sqs;
+mod sqs_faults;
 mod sqs_time;
 
 use super::{Aws, AwsConfig, IndexSpec, QueueSpec, Redrive, TableSpec};
