@@ -1,6 +1,7 @@
 //! Journeys through the real binaries, and checks of the repository itself.
 
 mod architecture;
+mod chaos;
 mod cloud_answers;
 mod command_line;
 mod emulator;

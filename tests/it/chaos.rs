@@ -1,0 +1,131 @@
+//! Patchbay among hostile services: each kind of fault alone, what people do to a repository meanwhile, and everything at
+//! once by seeds. Whatever happens, the invariants I1–I6 hold, and whoever asked reads how it ended.
+
+mod aws_faults;
+mod forge_faults;
+mod meanwhile;
+mod seeds;
+
+use crate::world::{World, script};
+use anyhow::{Context, Result, bail};
+use patchbay::chaos::{Chaos, Evidence, Rules, Shot, violations};
+use patchbay::stack::forge::{ORGANISATION, PERSON};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long it may take until nothing is left to happen.
+const REST: Duration = Duration::from_secs(240);
+
+/// A stack whose services fail when they are told to.
+struct Trial {
+    world: World,
+    chaos: Arc<Chaos>,
+}
+
+impl Trial {
+    async fn start(chaos: Arc<Chaos>) -> Result<Self> {
+        let world = World::with(|config| chaos.install(config)).await?;
+        Ok(Self { world, chaos })
+    }
+
+    /// A repository of its own for one case: `owner/name`.
+    fn repository(&self, name: &str) -> Result<String> {
+        self.world.github.create_repository(ORGANISATION, name, &[("README.md", "# Hello\n")])?;
+        Ok(format!("{ORGANISATION}/{name}"))
+    }
+
+    /// Somebody asks for a change in a repository; the agent plays the script.
+    fn ask(&self, repository: &str, lines: &[&str]) -> Result<u64> {
+        self.world.github.open_issue(repository, PERSON, "Add a file", &script("add it", lines), &[])
+    }
+
+    /// What the App says in the thread now, oldest first.
+    fn said(&self, repository: &str, number: u64) -> Vec<String> {
+        let comments = self.world.github.comments(repository, number).into_iter();
+        comments.filter(|comment| comment.author == "patchbay[bot]").map(|comment| comment.body).collect()
+    }
+
+    /// Waits until a comment of the App's reads like this.
+    async fn wait_for(&self, repository: &str, number: u64, needle: &str) -> Result<()> {
+        let reads = || self.said(repository, number).iter().any(|body| body.contains(needle)).then_some(());
+        self.world.github.wait_for(needle, crate::world::PATIENCE, |_| reads()).await
+    }
+
+    /// Lets everything happen that is left to happen; the reaper looks every second instead of every minute.
+    async fn rest(&self) -> Result<Evidence> {
+        let deadline = Instant::now() + REST;
+        loop {
+            self.world.settle().await?;
+            let evidence = Evidence::collect(&self.world.stack).await?;
+            if evidence.is_at_rest() {
+                return Ok(evidence);
+            }
+            if Instant::now() > deadline {
+                bail!("not at rest after {REST:?}: {:#?}", broken(&evidence, &Rules::at_rest()));
+            }
+            // A sweep may meet a fault, too.
+            _ = self.world.stack.tick("run-reaper").await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+
+    /// Comes to rest and finds nothing broken.
+    async fn judge(&self, rules: &Rules) -> Result<()> {
+        let evidence = self.rest().await.with_context(|| self.chaos.summary().to_string())?;
+        let broken = broken(&evidence, rules);
+        anyhow::ensure!(broken.is_empty(), "{broken:#?}\n{}", self.chaos.summary());
+        Ok(())
+    }
+
+    /// One case after the other, each alone with its faults: somebody asks, and reads `ending` in the end.
+    async fn one_by_one(&self, cases: &[Case<'_>]) -> Result<()> {
+        let mut wrong = Vec::new();
+        for (index, case) in cases.iter().enumerate() {
+            self.chaos.aim(case.shots.clone());
+            if let Err(error) = self.play(&format!("case-{index}"), case).await {
+                wrong.push(format!("{}: {error:#}", case.name));
+            }
+        }
+        anyhow::ensure!(wrong.is_empty(), "\n{}", wrong.join("\n\n"));
+        Ok(())
+    }
+
+    async fn play(&self, repository: &str, case: &Case<'_>) -> Result<()> {
+        let repository = self.repository(repository)?;
+        let number = self.ask(&repository, case.script)?;
+        self.judge(&Rules::at_rest()).await?;
+        self.ended(&repository, number, case.ending)?;
+        anyhow::ensure!(self.chaos.is_spent(), "the faults did not strike: {}", self.chaos.summary());
+        Ok(())
+    }
+
+    /// The thread's one comment says so.
+    fn ended(&self, repository: &str, number: u64, ending: &str) -> Result<()> {
+        let said = self.said(repository, number);
+        anyhow::ensure!(said.len() == 1 && said[0].contains(ending), "{repository}#{number} should say {ending}: {said:#?}");
+        Ok(())
+    }
+
+    async fn end(self) {
+        self.world.end().await;
+    }
+}
+
+/// One kind of fault at the place where it hurts most.
+struct Case<'a> {
+    name: &'a str,
+    shots: Vec<Shot>,
+    script: &'a [&'a str],
+    /// What the thread says at the end.
+    ending: &'a str,
+}
+
+/// The ordinary request: a change that succeeds.
+const CHANGE: &[&str] = &["write new.txt x\\n"];
+/// An agent that dies without a word.
+const DEATH: &[&str] = &["crash"];
+
+fn broken(evidence: &Evidence, rules: &Rules) -> Vec<String> {
+    violations(evidence, rules, jiff::Timestamp::now()).iter().map(ToString::to_string).collect()
+}
