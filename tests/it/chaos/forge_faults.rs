@@ -77,7 +77,10 @@ async fn a_token_that_is_revoked_while_the_agent_works_is_replaced() -> Result<(
     let trial = Trial::start(Chaos::scripted([])).await?;
     let repository = trial.repository("revoked")?;
     let number = trial.ask(&repository, &["write new.txt x\\n", "sleep 2"])?;
-    trial.wait_for(&repository, number, "⚙️").await?;
+    // The clone's own token is the one that nobody can replace: it has done its work when git has been let in twice.
+    let cloned =
+        |github: &patchbay_testing::github::LocalGithub| github.calls().get("GIT upload-pack").filter(|calls| **calls >= 2).map(drop);
+    trial.world.github.wait_for("the clone", crate::world::PATIENCE, cloned).await?;
     trial.world.github.expire_tokens();
     trial.judge(&Rules::at_rest()).await?;
     trial.ended(&repository, number, "✅ Done")?;
