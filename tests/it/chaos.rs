@@ -10,8 +10,10 @@ use crate::world::{World, script};
 use anyhow::{Context, Result, bail};
 use patchbay::chaos::{Chaos, Evidence, Rules, Shot, violations};
 use patchbay::stack::forge::{ORGANISATION, PERSON};
+use patchbay::stack::logs::LogLine;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::broadcast;
 use tokio::time::Instant;
 
 /// How long it may take until nothing is left to happen.
@@ -50,6 +52,19 @@ impl Trial {
     async fn wait_for(&self, repository: &str, number: u64, needle: &str) -> Result<()> {
         let reads = || self.said(repository, number).iter().any(|body| body.contains(needle)).then_some(());
         self.world.github.wait_for(needle, crate::world::PATIENCE, |_| reads()).await
+    }
+
+    /// Waits until a supervisor has cloned and lets its agent work.
+    async fn works(&self, lines: &mut broadcast::Receiver<Arc<LogLine>>) -> Result<()> {
+        let wait = async {
+            loop {
+                let line = lines.recv().await?;
+                if line.source == "agent-task/supervisor" && line.text.contains("\"working\"") {
+                    return anyhow::Ok(());
+                }
+            }
+        };
+        tokio::time::timeout(crate::world::PATIENCE, wait).await.context("waited for an agent at work")?
     }
 
     /// Lets everything happen that is left to happen; the reaper looks every second instead of every minute.
