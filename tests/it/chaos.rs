@@ -1,10 +1,9 @@
-//! Patchbay among hostile services: each kind of fault alone, what people do to a repository meanwhile, and everything at
-//! once by seeds. Whatever happens, the invariants I1–I6 hold, and whoever asked reads how it ended.
+//! Patchbay among hostile services: each kind of fault alone, and what people do to a repository meanwhile.
+//! Whatever happens, the invariants I1–I6 hold, and whoever asked reads how it ended.
 
 mod aws_faults;
 mod forge_faults;
 mod meanwhile;
-mod seeds;
 
 use crate::world::{World, script};
 use anyhow::{Context, Result, bail};

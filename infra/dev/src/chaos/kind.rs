@@ -39,10 +39,6 @@ pub enum Kind {
     TaskEventTwice,
     /// EventBridge delivers a task's event seconds late.
     TaskEventLate,
-    /// A function's process is killed right before one of its calls takes effect.
-    KilledBefore,
-    /// A function's process is killed right after one of its calls took effect.
-    KilledAfter,
     /// GitHub does what it is asked for, and the answer is lost.
     ForgeUnanswered,
     /// GitHub answers 500.
@@ -67,7 +63,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind with its word and how often it strikes, in thousandths of the calls that it can strike.
-    const TABLE: [(Kind, &'static str, u64); 29] = [
+    const TABLE: [(Kind, &'static str, u64); 27] = [
         (Kind::MessageTwice, "message-twice", 60),
         (Kind::MessageEarly, "message-early", 40),
         (Kind::MessageOutOfOrder, "message-out-of-order", 200),
@@ -85,8 +81,6 @@ impl Kind {
         (Kind::TaskEventLost, "task-event-lost", 200),
         (Kind::TaskEventTwice, "task-event-twice", 200),
         (Kind::TaskEventLate, "task-event-late", 200),
-        (Kind::KilledBefore, "killed-before", 5),
-        (Kind::KilledAfter, "killed-after", 5),
         (Kind::ForgeUnanswered, "forge-unanswered", 40),
         (Kind::ForgeDown, "forge-down", 30),
         (Kind::ForgeBadGateway, "forge-bad-gateway", 20),
