@@ -8,6 +8,7 @@ mod meanwhile;
 use crate::world::{World, script};
 use anyhow::{Context, Result, bail};
 use patchbay::chaos::{Chaos, Evidence, Rules, Shot, violations};
+use patchbay::stack::StackConfig;
 use patchbay::stack::forge::{ORGANISATION, PERSON};
 use patchbay::stack::logs::LogLine;
 use std::sync::Arc;
@@ -26,7 +27,12 @@ struct Trial {
 
 impl Trial {
     async fn start(chaos: Arc<Chaos>) -> Result<Self> {
-        let world = World::with(|config| chaos.install(config)).await?;
+        let install = |config: &mut StackConfig| {
+            // The faults of queues and tables are this emulation's own.
+            config.aws_elsewhere.clear();
+            chaos.install(config);
+        };
+        let world = World::with(install).await?;
         Ok(Self { world, chaos })
     }
 
