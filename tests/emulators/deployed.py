@@ -53,9 +53,10 @@ def main(stack):
     described = client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
     expect("the stack", "CREATE_COMPLETE", described["StackStatus"])
     outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
-    listed = client("cloudformation").list_stack_resources(StackName=stack)["StackResourceSummaries"]
+    pages = client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack)
+    listed = [resource for page in pages for resource in page["StackResourceSummaries"]]
     names = {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in listed}
-    print(f"{len(listed)} resources, first page")
+    print(f"{len(listed)} resources")
 
     key = subprocess.run(["openssl", "genrsa", "-traditional", "2048"], check=True, capture_output=True, text=True).stdout
     for output, value in [
