@@ -1,8 +1,11 @@
 //! The change set: what the agent changed, as data that nobody trusts, and the rules it must pass (R29–R31).
 
+mod leak;
 mod path;
 mod validate;
 
+pub use leak::Leak;
+pub use path::{check_path, same_name};
 pub use validate::{Refusal, Why, validate};
 
 use serde::{Deserialize, Serialize};

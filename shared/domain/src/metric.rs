@@ -68,7 +68,7 @@ pub const ALL: [Metric; 19] = [
     Metric { name: RUN_COMPLETED, services: OWNERS_OF_RUNS, label: Some("outcome") },
     metric(RUN_STUCK, &["run-reaper"]),
     metric(RUN_OVERDUE, &["run-reaper"]),
-    metric(REDACTION_HIT, &["run-launcher", "run-results"]),
+    metric(REDACTION_HIT, &["run-launcher", "run-results", "task-gateway"]),
     metric(MESSAGE_PANICKED, QUEUE_WORKERS),
     metric(FORGE_RATE_LIMIT_REMAINING, CALLERS_OF_THE_FORGE),
     metric(FORGE_RATE_LIMITED, &["run-launcher", "run-results"]),

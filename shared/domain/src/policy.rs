@@ -1,5 +1,10 @@
 //! What an agent's change set may touch and how big it may be (R30, R31). The check itself is in `change_set`.
 
+mod agents;
+
+pub use agents::agent_configuration;
+
+use agents::{AGENT_CONFIGURATION, SAMPLES};
 use serde::{Deserialize, Serialize};
 
 /// The limits that a change set is held to.
@@ -16,8 +21,9 @@ pub struct Policy {
     pub allow_protected: Vec<String>,
 }
 
-/// Continuous integration, ownership, git's own configuration, and what configures agents (R31).
-const PROTECTED: [&str; 58] = [
+/// Continuous integration, ownership, git's own configuration, and what advises agents (R31). What configures them is
+/// protected as well: `AGENT_CONFIGURATION`.
+const PROTECTED: [&str; 44] = [
     ".github/workflows/",
     ".github/actions/",
     ".github/patchbay.yml",
@@ -53,29 +59,15 @@ const PROTECTED: [&str; 58] = [
     "**/.gitmodules",
     "**/.gitattributes",
     "**/.lfsconfig",
-    "**/.aider*",
-    "**/.env",
-    "**/.env.local",
-    "**/.mcp.json",
-    "**/.claude/",
     "**/CLAUDE.md",
     "**/CLAUDE.local.md",
     "**/AGENTS.md",
     "**/GEMINI.md",
-    "**/.gemini/",
-    "**/.codex/",
-    "**/.cursor/",
     "**/.cursorrules",
-    "**/.windsurf/",
     "**/.windsurfrules",
-    "**/.continue/",
-    "**/.roo/",
     "**/.clinerules*",
-    "**/.clinerules/",
-    "**/.opencode/",
     ".github/copilot-instructions.md",
     ".github/instructions/",
-    ".vscode/mcp.json",
 ];
 
 impl Default for Policy {
@@ -85,8 +77,8 @@ impl Default for Policy {
             max_file_bytes: 1 << 20,
             max_total_bytes: 4 << 20,
             allow_binary: false,
-            protected: PROTECTED.map(str::to_owned).to_vec(),
-            allow_protected: Vec::new(),
+            protected: PROTECTED.into_iter().chain(AGENT_CONFIGURATION.map(|(pattern, _)| pattern)).map(str::to_owned).collect(),
+            allow_protected: SAMPLES.map(str::to_owned).to_vec(),
         }
     }
 }
@@ -94,18 +86,24 @@ impl Default for Policy {
 impl Policy {
     /// The pattern that protects a path, unless the path is allowed all the same.
     pub fn protecting(&self, path: &str) -> Option<&str> {
-        let pattern = self.protected.iter().find(|pattern| matches(pattern, path))?;
-        if self.allow_protected.iter().any(|allowed| matches(allowed, path)) { None } else { Some(pattern) }
+        let pattern = matches_any(self.protected.iter().map(String::as_str), path)?;
+        if matches_any(self.allow_protected.iter().map(String::as_str), path).is_some() { None } else { Some(pattern) }
     }
 }
 
-/// Whether a path is what the pattern stands for.
-fn matches(pattern: &str, path: &str) -> bool {
-    let (pattern, path) = (pattern.to_lowercase(), path.to_lowercase());
+/// The first of the patterns that stands for the path.
+fn matches_any<'p>(patterns: impl IntoIterator<Item = &'p str>, path: &str) -> Option<&'p str> {
+    let path = path.to_lowercase();
+    let path: Vec<&str> = path.split('/').collect();
+    patterns.into_iter().find(|pattern| matches(pattern, &path))
+}
+
+/// Whether a path, in small letters, is what the pattern stands for.
+fn matches(pattern: &str, path: &[&str]) -> bool {
+    let pattern = pattern.to_lowercase();
     let (pattern, inside) = pattern.strip_suffix('/').map_or((pattern.as_str(), false), |pattern| (pattern, true));
     let (pattern, anywhere) = pattern.strip_prefix("**/").map_or((pattern, false), |pattern| (pattern, true));
     let pattern: Vec<&str> = pattern.split('/').collect();
-    let path: Vec<&str> = path.split('/').collect();
     let starts = if anywhere { path.len() } else { 1 };
     (0..starts).any(|start| {
         let rest = &path[start..];
@@ -152,14 +150,14 @@ mod tests {
             ("a*b*c", "axxc", false),
             ("a*a", "a", false),
         ] {
-            assert_eq!(matches(pattern, path), expected, "{pattern} {path}");
+            assert_eq!(matches_any([pattern], path).is_some(), expected, "{pattern} {path}");
         }
     }
 
     #[test]
     fn what_is_allowed_is_not_protected() {
         let policy = Policy { allow_protected: vec![".github/workflows/docs.yml".into()], ..Policy::default() };
-        assert_eq!(policy.protecting(".github/workflows/docs.yml"), None);
+        assert_eq!(policy.protecting(".GitHub/workflows/docs.yml"), None);
         assert_eq!(policy.protecting(".github/workflows/ci.yml"), Some(".github/workflows/"));
         assert_eq!(policy.protecting("src/main.rs"), None);
     }

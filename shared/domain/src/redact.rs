@@ -4,8 +4,8 @@
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use regex::bytes::{Regex, RegexBuilder};
-use std::borrow::Cow;
 use std::fmt::Write;
+use std::ops::Range;
 use std::sync::LazyLock;
 
 /// Known values shorter than this are ignored: they would be found everywhere.
@@ -13,6 +13,8 @@ pub const MIN_SECRET_LENGTH: usize = 8;
 /// Of a value of several lines (a PEM key), lines this long are secrets of their own.
 const MIN_LINE_LENGTH: usize = 32;
 const BLOT: &str = "[redacted]";
+/// As often is a text searched for values that only appear once others are gone; then nothing of it is shown.
+const ROUNDS: usize = 8;
 /// Enough for the automaton over a handful of keys in all their spellings.
 const SIZE_LIMIT: usize = 64 << 20;
 
@@ -104,15 +106,37 @@ impl Secrets {
         if known { Some(Hit { kind: HitKind::KnownValue }) } else { token(text) }
     }
 
-    /// The text with every known value and token blotted out, for logs and messages.
+    /// The text with every known value and token blotted out, for logs and messages: `scan` finds nothing in it.
     pub fn redact(&self, text: &str) -> String {
-        let blotted = match &self.values {
-            Some(values) => values.replace_all(text.as_bytes(), BLOT.as_bytes()),
-            None => Cow::Borrowed(text.as_bytes()),
-        };
-        let blotted = TOKENS.replace_all(&blotted, BLOT.as_bytes());
+        let mut text = text.as_bytes().to_vec();
+        if let Some(values) = &self.values {
+            // What stood around a blotted value may be one itself.
+            for round in 0.. {
+                let Some(ranges) = known_ranges(values, &text) else { break };
+                if round == ROUNDS {
+                    return String::new();
+                }
+                for range in ranges.into_iter().rev() {
+                    text.splice(range, BLOT.bytes());
+                }
+            }
+        }
+        let blotted = TOKENS.replace_all(&text, BLOT.as_bytes());
         String::from_utf8_lossy(&blotted).into_owned()
     }
+}
+
+/// Where known values stand, from left to right and apart from each other; broken into lines, a value's range holds its
+/// line ends. `None` where there are none.
+fn known_ranges(values: &Regex, text: &[u8]) -> Option<Vec<Range<usize>>> {
+    let as_it_is: Vec<_> = values.find_iter(text).map(|found| found.range()).collect();
+    if !as_it_is.is_empty() {
+        return Some(as_it_is);
+    }
+    let places: Vec<usize> = (0..text.len()).filter(|at| !text[*at].is_ascii_whitespace()).collect();
+    let compact = without_whitespace(text);
+    let broken: Vec<_> = values.find_iter(&compact).map(|found| places[found.start()]..places[found.end() - 1] + 1).collect();
+    (!broken.is_empty()).then_some(broken)
 }
 
 /// As `Secrets::scan`, for values that are used once.

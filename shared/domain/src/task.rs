@@ -120,6 +120,10 @@ pub struct TaskResult {
     pub agent: String,
     /// How the agent was kept apart, and what this system could not do, one sentence each.
     pub isolation: Vec<String>,
+    /// In how many of its texts the task found a secret and kept it back (R34). Somebody is told: it means that an
+    /// agent had one.
+    #[serde(default)]
+    pub kept_back: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -7,8 +7,11 @@ use crate::text::is_invisible;
 const MAX_PATH_BYTES: usize = 1024;
 const MAX_NAME_BYTES: usize = 255;
 
-/// Whether a path can be written. Returns the first reason why not.
-pub(super) fn check_path(path: &str) -> Result<(), Why> {
+/// Whether a path can be written.
+///
+/// # Errors
+/// The first reason why not.
+pub fn check_path(path: &str) -> Result<(), Why> {
     if path.is_empty() || path.len() > MAX_PATH_BYTES {
         return Err(Why::BadLength);
     }
@@ -22,6 +25,12 @@ pub(super) fn check_path(path: &str) -> Result<(), Why> {
         return Err(Why::HiddenCharacter);
     }
     path.split('/').try_for_each(check_name)
+}
+
+/// What two paths have in common that some system takes for the same: the path without regard to letter case. Upper case
+/// first, because some letters (`ſ`, `ı`) fold only that way.
+pub fn same_name(path: &str) -> String {
+    path.to_uppercase().to_lowercase()
 }
 
 fn check_name(name: &str) -> Result<(), Why> {

@@ -1,5 +1,6 @@
 use super::*;
 use crate::policy::Policy;
+use crate::redact::Secrets;
 use crate::task::FailureCode;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -129,6 +130,7 @@ fn paths_that_cannot_stand_beside_each_other_are_refused() {
         assert_eq!(refusals(files, &Policy::default()), expected);
     };
     check(vec![text("Readme.md"), text("README.md")], &[("README.md", Why::Collision)]);
+    check(vec![text("straſse"), text("STRASSE")], &[("STRASSE", Why::Collision)]);
     check(vec![text("a"), delete("a")], &[("a", Why::Collision)]);
     check(vec![text("a"), text("A/b")], &[("a", Why::FileAndFolder)]);
     check(vec![delete("readme.md"), text("README.md")], &[]);
@@ -183,6 +185,25 @@ fn a_refusal_names_the_path_and_never_the_content() {
     let message = found[0].to_string();
     assert_eq!(message, "`a'\\n@ada` has a control character or one that does not show");
     assert_eq!(found[0].code(), FailureCode::Blocked);
+}
+
+#[test]
+fn a_secret_is_found_in_names_contents_and_message() {
+    let secrets = Secrets::new(["canary-of-the-run"]);
+    let found = |set: ChangeSet| set.find_secret(&secrets).map(|leak| leak.failure().detail);
+    assert_eq!(found(change_set(vec![text("a"), delete("canary-of-the-run")])), None, "what goes is in the base already");
+    let holds = |place: &str| Some(format!("{place} holds something that looks like a secret (one of Patchbay's own secrets)"));
+    assert_eq!(found(change_set(vec![text("x/canary-of-the-run")])), holds("the name of a file"));
+    let encoded = STANDARD.encode("canary-of-the-run");
+    assert_eq!(found(change_set(vec![write("a", Content::Text(format!("see {encoded}")))])), holds("a"));
+    assert_eq!(found(change_set(vec![write("b", Content::Base64(STANDARD.encode("\0canary-of-the-run")))])), holds("b"));
+    let message = ChangeSet { commit_message: "feat: canary-of-the-run".into(), ..change_set(vec![text("a")]) };
+    assert_eq!(found(message), holds("the commit message"));
+    let token = format!("AKIA{}", "ABCDEFGH12345678");
+    assert_eq!(
+        found(change_set(vec![write("a", Content::Text(token))])).unwrap(),
+        "a holds something that looks like a secret (an AWS access key)"
+    );
 }
 
 proptest! {

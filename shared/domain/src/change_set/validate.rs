@@ -1,7 +1,7 @@
 //! Holds a change set to a policy before anything of it is written (R29–R31). Every refusal is told, not only the
 //! first; contents are never part of one.
 
-use super::path::check_path;
+use super::path::{check_path, same_name};
 use super::{Change, ChangeSet, Content, FileChange};
 use crate::policy::Policy;
 use crate::task::FailureCode;
@@ -166,7 +166,7 @@ fn collisions(files: &[FileChange]) -> Vec<(&str, Why)> {
     let mut exact = HashSet::new();
     let mut written: HashMap<String, &str> = HashMap::new();
     for file in files {
-        let folded = file.path.to_lowercase();
+        let folded = same_name(&file.path);
         let twice = !exact.insert(file.path.as_str());
         let other_case = matches!(file.change, Change::Write { .. }) && written.insert(folded, &file.path).is_some();
         if twice || other_case {
@@ -174,7 +174,7 @@ fn collisions(files: &[FileChange]) -> Vec<(&str, Why)> {
         }
     }
     for path in written.values() {
-        let folded = path.to_lowercase();
+        let folded = same_name(path);
         for (at, _) in folded.match_indices('/') {
             if let Some(file) = written.get(&folded[..at]) {
                 found.push((file, Why::FileAndFolder));

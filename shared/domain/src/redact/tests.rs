@@ -86,6 +86,22 @@ fn a_known_value_is_blotted_out() {
     assert_eq!(secrets.redact(&format!("a {SECRET} b another-secret c")), "a [redacted] b [redacted] c");
 }
 
+#[test]
+fn a_known_value_is_blotted_out_with_its_line_ends() {
+    let encoded = STANDARD.encode(SECRET);
+    let text = format!("before {}\n  {}\n{} after", &encoded[..9], &encoded[9..20], &encoded[20..]);
+    let blotted = Secrets::new([SECRET]).redact(&text);
+    // What also holds bits of a neighbour is not part of the pattern.
+    assert!(blotted.starts_with("before [redacted]") && blotted.ends_with(" after") && !blotted.contains('\n'), "{blotted}");
+}
+
+#[test]
+fn a_value_that_appears_when_another_is_gone_is_blotted_out_too() {
+    let secrets = Secrets::new(["aaaa[redacted]bbbb", "inner-secret"]);
+    assert_eq!(secrets.redact("aaaainner-secretbbbb"), "[redacted]");
+    assert_eq!(Secrets::new(["redacted"]).redact("a secret that is what replaces it: redacted"), "");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(20))]
 
@@ -102,5 +118,19 @@ proptest! {
         prop_assert!(scan(URL_SAFE_NO_PAD.encode(&text), &[&secret]).is_some());
         prop_assert!(scan(hex::encode(&text), &[&secret]).is_some());
         prop_assert!(!Secrets::new([&secret]).redact(&text).contains(&secret));
+    }
+
+    #[test]
+    fn nothing_is_found_in_what_was_redacted(secret in "[!-~]{8,40}", pieces in prop::collection::vec(0..6_usize, 0..12), width in 1..30_usize) {
+        let secrets = Secrets::new([&secret]);
+        let spelled: String = pieces.iter().map(|kind| match kind {
+            0 => secret.clone(),
+            1 => STANDARD.encode(&secret),
+            2 => hex::encode(&secret),
+            3 => STANDARD.encode(&secret).as_bytes().chunks(width).map(|line| format!("{}\n", String::from_utf8_lossy(line))).collect(),
+            4 => secret.bytes().map(|b| format!("%{b:02X}")).collect(),
+            _ => " plain ".to_owned(),
+        }).collect();
+        prop_assert_eq!(secrets.scan(secrets.redact(&spelled)), None);
     }
 }
