@@ -47,7 +47,7 @@ impl Launcher {
 
     async fn perform(&self, run: &Run, pending: &PendingEffect) -> anyhow::Result<Input> {
         match pending.effect {
-            Effect::UpdateStatus => update_status(&*self.services.forge, None, run, pending).await,
+            Effect::UpdateStatus => update_status(&self.services, None, run, pending).await,
             Effect::ClaimSlots => self.claim_slots(run).await,
             Effect::RemoveLabel => Ok(self.remove_label(run, pending).await),
             Effect::StartTask => self.start_task(run, pending).await,

@@ -184,6 +184,9 @@ pub fn usage_message(usage: &Usage) -> String {
 /// The commit message as it is written: the agent's, made inert, with who asked and which run (R33 finds the run by it).
 pub fn commit_message(run: &Run, message: &str) -> String {
     let message = text::commit_message(message, closes(run));
+    // Trailers say who did it: the agent is not asked.
+    let message: Vec<&str> = message.lines().filter(|line| !is_trailer(line)).collect();
+    let message = message.join("\n");
     let who = &run.request.requester;
     format!(
         "{}\n\nCo-authored-by: {} <{}+{}@users.noreply.github.com>\n{}",
@@ -198,6 +201,11 @@ pub fn commit_message(run: &Run, message: &str) -> String {
 /// The issue that the change may close: its own thread.
 fn closes(run: &Run) -> Option<u64> {
     (run.thread.kind == SubjectKind::Issue).then_some(run.thread.number)
+}
+
+fn is_trailer(line: &str) -> bool {
+    let line = line.trim_start().to_lowercase();
+    ["patchbay-run:", "co-authored-by:", "signed-off-by:", "reviewed-by:", "acked-by:", "approved-by:"].iter().any(|t| line.starts_with(t))
 }
 
 /// The commit trailer that names the run.
@@ -232,9 +240,13 @@ pub fn pull_request_body(run: &Run, result: &StoredResult, mention: &str) -> Str
         run.request.url,
         file_list(result),
         usage_message(&result.usage),
-        result.result.agent,
+        one_line(&text::neutralise(&result.result.agent, &[])),
         run.id,
     )
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn file_list(result: &StoredResult) -> String {

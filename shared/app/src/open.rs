@@ -26,6 +26,7 @@ use patchbay_domain::run::Place;
 use patchbay_forge::{GithubConfig, open_github};
 use secrecy::SecretString;
 use serde::Deserialize;
+use std::sync::Arc;
 
 /// The secret with the App's key, as the operator fills it.
 #[derive(Deserialize, Clone)]
@@ -125,6 +126,14 @@ async fn open_services(mut env: EnvReader) -> anyhow::Result<(AwsConfig, Service
         runs_queue: Queue::new(&aws, runs_queue),
         results_queue: Queue::new(&aws, results_queue),
     };
-    let services = Services { forge, dispatch, core: CoreTable::new(&aws, core), mention: app.slug, app_id: app.app_id, app_key };
+    let services = Services {
+        forge,
+        dispatch,
+        core: CoreTable::new(&aws, core),
+        mention: app.slug,
+        app_id: app.app_id,
+        app_key,
+        known_secrets: Arc::default(),
+    };
     Ok((aws, services))
 }

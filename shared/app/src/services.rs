@@ -7,10 +7,11 @@ use jiff::Timestamp;
 use patchbay_aws::tables::core::{ConnectionStatus, CoreTable};
 use patchbay_aws::tables::runs::{AuditEntry, Slot};
 use patchbay_domain::ids::{RunId, WorkspaceId};
+use patchbay_domain::redact::Secrets;
 use patchbay_domain::run::{Run, SlotScope};
 use patchbay_forge::Forge;
-use secrecy::SecretString;
-use std::sync::Arc;
+use secrecy::{ExposeSecret, SecretString};
+use std::sync::{Arc, OnceLock};
 
 /// Shared by matcher, launcher, results and reaper.
 #[derive(Clone)]
@@ -22,9 +23,16 @@ pub struct Services {
     pub mention: String,
     pub app_id: u64,
     pub app_key: SecretString,
+    /// What these functions hold themselves and never say (R34). Made when the first text leaves: many starts have none.
+    pub known_secrets: Arc<OnceLock<Secrets>>,
 }
 
 impl Services {
+    /// The secrets that an outgoing text is searched for besides what looks like a token.
+    pub(crate) fn known_secrets(&self) -> &Secrets {
+        self.known_secrets.get_or_init(|| Secrets::new([self.app_key.expose_secret()]))
+    }
+
     /// Adds to the run's history who did what (R46), in the table and in the log. One write.
     pub async fn audit(&self, run: &Run, actor: &str, what: &'static str, detail: String) -> anyhow::Result<()> {
         self.audit_at(Timestamp::now(), run, actor, what, detail).await

@@ -2,9 +2,10 @@
 
 use crate::forge_outcome::input_for;
 use crate::messages;
+use crate::services::Services;
 use patchbay_aws::blobs::Blobs;
 use patchbay_domain::metric;
-use patchbay_domain::redact;
+use patchbay_domain::redact::Secrets;
 use patchbay_domain::run::{Input, Outcome, PendingEffect, Run, State};
 use patchbay_domain::task::StoredResult;
 use patchbay_forge::{Forge, ForgeError, RepoAt};
@@ -15,13 +16,13 @@ pub(crate) fn place_of(run: &Run) -> RepoAt {
 }
 
 /// Creates the comment once, or edits it. Forge calls: one; two when an earlier try may have created it.
-pub(crate) async fn update_status(forge: &dyn Forge, blobs: Option<&Blobs>, run: &Run, pending: &PendingEffect) -> anyhow::Result<Input> {
+pub(crate) async fn update_status(services: &Services, blobs: Option<&Blobs>, run: &Run, pending: &PendingEffect) -> anyhow::Result<Input> {
     let result = match (&run.state, blobs) {
         (State::Succeeded { outcome: Outcome::Answer }, Some(blobs)) => load_result(blobs, run).await?,
         _ => None,
     };
-    let body = outbound(run, messages::status_message(run, result.as_ref()));
-    Ok(match write_status(forge, run, pending, &body).await {
+    let body = outbound(services.known_secrets(), run, messages::status_message(run, result.as_ref()));
+    Ok(match write_status(&*services.forge, run, pending, &body).await {
         Ok(comment) => Input::StatusPosted { comment },
         Err(error) => input_for(run, pending, &error),
     })
@@ -40,13 +41,13 @@ async fn write_status(forge: &dyn Forge, run: &Run, pending: &PendingEffect, bod
 }
 
 /// R34: what looks like a secret never leaves; the alarm on the metric says that somebody tried.
-pub(crate) fn outbound(run: &Run, text: String) -> String {
-    match redact::scan(&text, &[]) {
+pub(crate) fn outbound(secrets: &Secrets, run: &Run, text: String) -> String {
+    match secrets.scan(&text) {
         None => text,
         Some(hit) => {
             metrics::counter!(metric::REDACTION_HIT).increment(1);
             tracing::error!(run = %run.id, kind = hit.kind.name(), "a secret was kept out of a comment");
-            redact::redact(&text)
+            secrets.redact(&text)
         }
     }
 }

@@ -2,18 +2,22 @@
 //! own index and objects. No symlink is followed and nothing that the agent left behind is executed or believed.
 
 use super::aside::SetAside;
-use super::raw_diff::{GITLINK, RawChange, SYMLINK, staged_changes};
+use super::raw_diff::{GITLINK, RawChange, SYMLINK, staged_changes, tracked_files};
 use super::{Git, GitError};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use patchbay_domain::change_set::{Change, Content, FileChange};
+use patchbay_domain::change_set::{Change, Content, FileChange, Refusal, Why, check_path, same_name};
 use patchbay_domain::task::Limits;
+use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use thiserror::Error;
+
+/// As many refused names are told.
+const MOST_TOLD: usize = 10;
 
 /// Why there is no change set.
 #[derive(Debug, Error)]
@@ -27,6 +31,9 @@ pub(crate) enum ChangesError {
     TooLarge(String),
     #[error("the name of a changed file is not valid UTF-8: {0}")]
     BadName(String),
+    /// Names that cannot be written, each with its reason.
+    #[error("{0}")]
+    Refused(String),
 }
 
 /// Stages the working copy and returns what differs from `base`, what was set aside not counted.
@@ -38,8 +45,9 @@ pub(crate) async fn collect_changes(git: &Git, base: &str, aside: &SetAside, lim
         return Err(io::Error::other("the working copy is no folder any more").into());
     }
     remove_git_folders(&git.work_tree)?;
-    check_before_staging(git, limits).await?;
+    check_before_staging(git, aside, limits).await?;
     git.run(&["add", "--all", "--", "."]).await?;
+    check_beside_the_base(git, base).await?;
     let changes: Vec<_> = staged_changes(git, base).await?.into_iter().filter(|c| !is_set_aside(c, aside)).collect();
     check_count(changes.len(), limits)?;
     let ids: Vec<&str> = changes.iter().filter(|c| has_blob(c)).map(|c| c.new_id.as_str()).collect();
@@ -87,12 +95,21 @@ fn content(bytes: Vec<u8>) -> Content {
 }
 
 /// Looks at sizes on disk, so that a runaway agent's gigabytes are never copied into the object store.
-async fn check_before_staging(git: &Git, limits: &Limits) -> Result<(), ChangesError> {
+async fn check_before_staging(git: &Git, aside: &SetAside, limits: &Limits) -> Result<(), ChangesError> {
     let out = git.run(&["ls-files", "-z", "--modified", "--others", "--exclude-standard"]).await?;
     let mut count = 0;
     let mut total = 0;
+    let mut refused = Vec::new();
     for path in out.split(|b| *b == 0).filter(|p| !p.is_empty()) {
         let Ok(meta) = fs::symlink_metadata(git.work_tree.join(OsStr::from_bytes(path))) else { continue };
+        // git would refuse some of these as well, without a word that helps the reader. What is no UTF-8 is told later.
+        let own = !aside.flattened.iter().any(|flattened| flattened == path);
+        if let Ok(name) = std::str::from_utf8(path)
+            && let Err(why) = check_path(name)
+            && own
+        {
+            refused.push(Refusal { path: name.to_owned(), why });
+        }
         if meta.is_file() {
             count += 1;
             total += meta.len();
@@ -100,7 +117,34 @@ async fn check_before_staging(git: &Git, limits: &Limits) -> Result<(), ChangesE
         }
     }
     check_total(total, limits)?;
-    check_count(count, limits)
+    check_count(count, limits)?;
+    check_refused(&refused)
+}
+
+/// A new path must not be what some system takes for one that the base has already (R30); whoever validates the change
+/// set does not see the base.
+async fn check_beside_the_base(git: &Git, base: &str) -> Result<(), ChangesError> {
+    let added: Vec<String> = staged_changes(git, base).await?.into_iter().filter(RawChange::is_addition).map(|c| lossy(&c.path)).collect();
+    if added.is_empty() {
+        return Ok(());
+    }
+    let mut beside: HashMap<String, usize> = HashMap::new();
+    for file in tracked_files(git).await? {
+        *beside.entry(same_name(&lossy(&file.path))).or_default() += 1;
+    }
+    let twice = added.into_iter().filter(|path| beside.get(&same_name(path)).is_some_and(|count| *count > 1));
+    check_refused(&twice.map(|path| Refusal { path, why: Why::Collision }).collect::<Vec<_>>())
+}
+
+fn check_refused(refused: &[Refusal]) -> Result<(), ChangesError> {
+    if refused.is_empty() {
+        return Ok(());
+    }
+    Err(ChangesError::Refused(refused.iter().take(MOST_TOLD).map(ToString::to_string).collect::<Vec<_>>().join("; ")))
+}
+
+fn lossy(path: &[u8]) -> String {
+    String::from_utf8_lossy(path).into_owned()
 }
 
 async fn check_sizes(git: &Git, ids: &[&str], changes: &[RawChange], limits: &Limits) -> Result<(), ChangesError> {

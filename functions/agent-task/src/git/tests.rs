@@ -229,6 +229,43 @@ async fn each_limit_is_named_when_it_is_passed() {
 }
 
 #[tokio::test]
+async fn names_that_cannot_be_written_are_told_with_their_reasons() {
+    let bench = Bench::new(|tree| {
+        fs::create_dir(tree.join("docs")).unwrap();
+        fs::write(tree.join("docs/Guide.md"), "g\n").unwrap();
+        fs::write(tree.join("aux.c"), "in the base\n").unwrap();
+        symlink("/etc", tree.join("odd:link")).unwrap();
+    })
+    .await;
+    let aside = set_aside(&bench.git).await.unwrap();
+    let refused = async |aside: &SetAside| match bench.changes_without(aside).await {
+        Err(ChangesError::Refused(detail)) => detail,
+        other => panic!("not refused: {other:?}"),
+    };
+    fs::write(bench.at("new"), "x\n").unwrap();
+    assert_eq!(
+        bench.changes_without(&aside).await.unwrap(),
+        [written("new", "100644", "x\n", true)],
+        "the base's odd names are not the agent's"
+    );
+    fs::write(bench.at("docs/guide.md"), "x\n").unwrap();
+    assert_eq!(refused(&aside).await, "`docs/guide.md` differs from another path only in letter case, or is there twice");
+    fs::rename(bench.at("docs/guide.md"), bench.at("docs/Guide.md")).unwrap();
+    fs::create_dir(bench.at("git~1")).unwrap();
+    fs::write(bench.at("git~1/config"), "x\n").unwrap();
+    fs::write(bench.at("a\nb"), "x\n").unwrap();
+    let said = refused(&aside).await;
+    assert_eq!(said, "`a\\nb` has a control character or one that does not show; `git~1/config` is git's own directory to some system");
+}
+
+#[tokio::test]
+async fn a_file_may_change_the_case_of_its_name() {
+    let bench = Bench::new(|tree| fs::write(tree.join("readme.md"), "x\n").unwrap()).await;
+    fs::rename(bench.at("readme.md"), bench.at("README.md")).unwrap();
+    assert_eq!(bench.changes().await.unwrap(), [written("README.md", "100644", "x\n", true), deleted("readme.md")]);
+}
+
+#[tokio::test]
 async fn a_working_copy_that_became_a_link_is_not_followed() {
     let bench = Bench::new(|_| ()).await;
     fs::remove_dir_all(&bench.git.work_tree).unwrap();

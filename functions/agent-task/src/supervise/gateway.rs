@@ -1,7 +1,6 @@
 //! The client of the task's one door (types in `domain::task`). It alone holds the capability.
 
 use crate::config::SuperviseConfig;
-use patchbay_domain::redact::Secrets;
 use patchbay_domain::task::{Brief, ExchangeRequest, ExchangeResponse, ModelProvider, ProgressRequest, ProgressResponse, TaskResult};
 use reqwest::{Client, Method, Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
@@ -85,9 +84,10 @@ impl Gateway {
         request.header("content-type", "application/json").timeout(LONGEST_CALL).body(body).send().await
     }
 
-    /// What must not leave this task in any text: the capability, and the given token.
-    pub(crate) fn secrets(&self, clone_token: &str) -> Secrets {
-        Secrets::new([self.capability.expose_secret(), clone_token])
+    /// What of the gateway must not leave this task in any text: the capability, and the part of it that nobody can guess.
+    pub(crate) fn known_secrets(&self) -> impl Iterator<Item = &str> {
+        let capability = self.capability.expose_secret();
+        [Some(capability), capability.rsplit('.').next()].into_iter().flatten()
     }
 
     async fn call_repeatedly<B: Serialize, T: DeserializeOwned>(

@@ -100,7 +100,8 @@ fn without_brief(config: &SuperviseConfig, error: &GatewayError) -> TaskResult {
     tracing::error!(%error, "no brief");
     let failure = Failure::new(FailureCode::Infrastructure, "The task could not read what it was to do.");
     let (run, attempt) = (config.run.clone(), config.attempt);
-    TaskResult { run, attempt, outcome: TaskOutcome::Failed { failure }, summary: None, agent: "none".to_owned(), isolation: Vec::new() }
+    let (summary, agent, isolation) = (None, "none".to_owned(), Vec::new());
+    TaskResult { run, attempt, outcome: TaskOutcome::Failed { failure }, summary, agent, isolation, kept_back: 0 }
 }
 
 fn outcome_name(outcome: &TaskOutcome) -> &'static str {

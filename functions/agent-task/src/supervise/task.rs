@@ -15,11 +15,14 @@ use crate::job::{Job, Report, TREE};
 use jiff::Timestamp;
 use patchbay_domain::change_set::{ChangeSet, FileChange};
 use patchbay_domain::redact::Secrets;
-use patchbay_domain::task::{Brief, Failure, FailureCode, TaskOutcome, TaskResult};
+use patchbay_domain::task::{Brief, Failure, FailureCode, Mode, TaskOutcome, TaskResult};
+use patchbay_domain::text::strip_hidden;
+use secrecy::ExposeSecret;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 /// Kept back from the deadline, so that "timed out" is still said by this task.
@@ -32,6 +35,8 @@ pub(crate) struct Task<'a> {
     brief: Brief,
     git: Git,
     secrets: Secrets,
+    /// Counts the texts in which a secret was found.
+    kept_back: AtomicU32,
 }
 
 /// What is handed over besides the outcome.
@@ -45,8 +50,8 @@ struct Told {
 impl<'a> Task<'a> {
     pub(crate) fn new(config: &'a SuperviseConfig, gateway: &'a Arc<Gateway>, stages: &'a Stages, brief: Brief) -> Self {
         let git = Git::new(config.private_dir.join("git"), config.work_dir.join(TREE), config.child_environment.clone());
-        let secrets = gateway.secrets(&brief.clone_token);
-        Self { config, gateway, stages, brief, git, secrets }
+        let secrets = Secrets::new(gateway.known_secrets().chain([brief.clone_token.as_str(), config.bootstrap_secret.expose_secret()]));
+        Self { config, gateway, stages, brief, git, secrets, kept_back: AtomicU32::new(0) }
     }
 
     /// Does the task. Whatever goes wrong is a result as well.
@@ -61,8 +66,9 @@ impl<'a> Task<'a> {
             attempt: self.brief.attempt,
             outcome,
             summary: told.summary.map(|s| cut(&self.redact(&s), MOST_SUMMARY)),
-            agent: told.agent.unwrap_or_else(|| "none".to_owned()),
-            isolation: told.isolation,
+            agent: told.agent.map_or_else(|| "none".to_owned(), |agent| self.redact(&agent)),
+            isolation: told.isolation.iter().map(|sentence| self.redact(sentence)).collect(),
+            kept_back: self.kept_back.load(Ordering::Relaxed),
         }
     }
 
@@ -87,10 +93,14 @@ impl<'a> Task<'a> {
             return Err(failure);
         }
         let Some(report) = report else { return Err(Failure::new(FailureCode::AgentCrashed, "The agent ended without a report.")) };
-        let files = collect_changes(&self.git, &base, &aside, &self.brief.limits).await.map_err(|e| unreadable(&e))?;
+        let files = match self.brief.mode {
+            // Whatever was left behind, nobody wants it.
+            Mode::Ask => Vec::new(),
+            Mode::Change | Mode::Auto => collect_changes(&self.git, &base, &aside, &self.brief.limits).await.map_err(|e| unreadable(&e))?,
+        };
         told.summary = reply(report, &record).map(|r| super::commit_text::prose(&r));
         match verdict(self.brief.mode, report, &record, files) {
-            Verdict::Changes(files) => Ok(TaskOutcome::Changes { change_set: self.change_set(base, files, told).await }),
+            Verdict::Changes(files) => self.change_set(base, files, told).await.map(|change_set| TaskOutcome::Changes { change_set }),
             Verdict::Answer(text) => Ok(TaskOutcome::Answer { text: self.redact(&text) }),
             Verdict::Failed(failure) => Err(failure),
         }
@@ -105,14 +115,26 @@ impl<'a> Task<'a> {
         Ok((base, aside))
     }
 
-    async fn change_set(&self, base_sha: String, files: Vec<FileChange>, told: &Told) -> ChangeSet {
+    /// The change set with its message. One that holds a secret is none (R34): its contents are never blotted out, because
+    /// a file with a hole in it helps nobody.
+    async fn change_set(&self, base_sha: String, files: Vec<FileChange>, told: &Told) -> Result<ChangeSet, Failure> {
+        let unworded = ChangeSet { base_sha, files, commit_message: String::new(), message_by_model: false };
+        if let Some(leak) = unworded.find_secret(&self.secrets) {
+            self.note_secret();
+            return Err(leak.failure());
+        }
+        let ChangeSet { base_sha, files, .. } = unworded;
         self.stages.enter("writing the commit message");
         let request = MessageRequest { brief: &self.brief, files: &files, summary: told.summary.as_deref(), base: &base_sha };
-        let (commit_message, message_by_model) = tokio::select! {
+        let (mut commit_message, mut message_by_model) = tokio::select! {
             message = write_message(self.gateway, &self.git, &request) => message,
             () = self.stages.hurried() => (request.fall_back(), false),
         };
-        ChangeSet { base_sha, files, commit_message, message_by_model }
+        if self.secrets.scan(&commit_message).is_some() {
+            self.note_secret();
+            (commit_message, message_by_model) = (self.secrets.redact(&request.fall_back()), false);
+        }
+        Ok(ChangeSet { base_sha, files, commit_message, message_by_model })
     }
 
     fn clone_failure(&self, error: &CloneError) -> Failure {
@@ -128,7 +150,16 @@ impl<'a> Task<'a> {
     }
 
     fn redact(&self, text: &str) -> String {
+        if self.secrets.scan(text).is_none() {
+            return text.to_owned();
+        }
+        self.note_secret();
         self.secrets.redact(text)
+    }
+
+    fn note_secret(&self) {
+        tracing::error!("a secret was kept out of what leaves this task");
+        self.kept_back.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -143,9 +174,14 @@ fn keep_from_agent(work_dir: &Path) {
 
 fn tell<'r>(told: &mut Told, end: &'r AgentEnd) -> Option<&'r Report> {
     let AgentEnd::Reported(report) = end else { return None };
-    told.agent = Some(cut(&report.agent, 100));
-    told.isolation = report.isolation.iter().take(10).map(|s| cut(s, 300)).collect();
+    // Whoever reports is not trusted: these are words on one line, whatever else they were.
+    told.agent = Some(cut(&one_line(&report.agent), 100));
+    told.isolation = report.isolation.iter().take(10).map(|s| cut(&one_line(s), 300)).collect();
     Some(report)
+}
+
+fn one_line(text: &str) -> String {
+    strip_hidden(text).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn end_name(end: &AgentEnd) -> String {

@@ -83,6 +83,7 @@ pub(crate) fn reply(report: &Report, record: &Record) -> Option<String> {
 pub(crate) fn unreadable(error: &ChangesError) -> Failure {
     match error {
         ChangesError::TooLarge(detail) => Failure::new(FailureCode::TooLarge, detail),
+        ChangesError::Refused(detail) => Failure::new(FailureCode::Blocked, detail),
         ChangesError::BadName(_) => Failure { code: FailureCode::Blocked, detail: format!("{error}.") },
         other if is_disk_full(&other.to_string()) => {
             Failure::new(FailureCode::DiskFull, "The disk was full when the changes were collected.")

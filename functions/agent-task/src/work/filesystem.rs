@@ -6,7 +6,7 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::{chdir, pivot_root};
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 const SYSTEM: [&str; 8] = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store"];
@@ -37,16 +37,18 @@ pub(crate) fn narrow_view(work_dir: &Path, folders: &[PathBuf]) -> Result<()> {
     let root = work_dir.join("view");
     fs::create_dir_all(&root)?;
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
-    mount(Some("tmpfs"), &root, Some("tmpfs"), flags, Some("size=256m,mode=0755")).context("mounting the new root")?;
+    mount(Some("tmpfs"), &root, Some("tmpfs"), flags, Some("size=1m,mode=0755")).context("mounting the new root")?;
+    // Before what is shown: the work folder may lie below one of these.
+    for folder in ["tmp", "dev/shm"] {
+        fs::create_dir_all(root.join(folder))?;
+        mount(Some("tmpfs"), &root.join(folder), Some("tmpfs"), flags, Some("size=256m,mode=1777"))
+            .context("mounting temporary folders")?;
+    }
     for folder in SYSTEM.iter().chain(&ETC).map(Path::new).chain(folders.iter().map(PathBuf::as_path)) {
         show(&root, folder, Access::Read)?;
     }
     for device in DEVICES {
         show(&root, Path::new(device), Access::Device)?;
-    }
-    for folder in ["tmp", "dev/shm"] {
-        fs::create_dir_all(root.join(folder))?;
-        fs::set_permissions(root.join(folder), fs::Permissions::from_mode(0o1777))?;
     }
     show(&root, work_dir, Access::Write)?;
     fs::create_dir_all(root.join("proc"))?;
@@ -58,6 +60,8 @@ pub(crate) fn narrow_view(work_dir: &Path, folders: &[PathBuf]) -> Result<()> {
     chdir("/")?;
     umount2("/old", MntFlags::MNT_DETACH).context("letting go of the old root")?;
     fs::remove_dir("/old")?;
+    let read_only = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY | flags;
+    mount(NONE, "/", NONE, read_only, NONE).context("making the new root read-only")?;
     Ok(chdir(work_dir)?)
 }
 

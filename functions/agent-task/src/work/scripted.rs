@@ -1,6 +1,7 @@
 //! The scripted agent: does what the `script` block of its prompt says, the same every time. For tests and trials.
 
 use super::agent::{Agent, Invocation, Workplace};
+use super::script::PROMPT;
 use crate::job::Job;
 use patchbay_domain::task::ModelProvider;
 use std::path::PathBuf;
@@ -20,6 +21,7 @@ impl Agent for Scripted {
     fn prepare(&self, job: &Job, place: &Workplace) -> io::Result<Invocation> {
         let script = place.home.join("script");
         fs::write(&script, script_of(&job.prompt))?;
+        fs::write(place.home.join(PROMPT), &job.prompt)?;
         let route = match job.model.provider {
             ModelProvider::Openai => "/v1/chat/completions",
             ModelProvider::Anthropic => "/v1/messages",

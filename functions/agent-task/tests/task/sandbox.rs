@@ -4,7 +4,7 @@ use super::bench::{Bench, Setup};
 use super::gateway::{CAPABILITY, SECRET};
 use super::git_server::TOKEN;
 use patchbay_domain::change_set::{Change, Content};
-use patchbay_domain::task::{Mode, TaskOutcome};
+use patchbay_domain::task::{FailureCode, Mode, TaskOutcome};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
@@ -50,6 +50,33 @@ async fn configuration_is_taken_away_and_its_absence_is_no_change() {
 async fn what_the_agent_writes_where_configuration_was_is_its_change() {
     let bench = Setup::new(Mode::Change, "write .env A=1\nwrite .aider.tags.cache.v4/x y\nwrite new.md x").files(hostile).start().await;
     assert_eq!(changed_paths(&bench).await, [".env", "new.md"]);
+}
+
+#[tokio::test]
+async fn a_change_that_holds_a_secret_of_the_run_is_refused() {
+    let random = CAPABILITY.rsplit('.').next().unwrap();
+    for held in [hex(CAPABILITY), hex(random), TOKEN.to_owned(), hex(SECRET)] {
+        let bench = Setup::new(Mode::Change, &format!("write new.md see {held}")).start().await;
+        let result = bench.result().await;
+        let TaskOutcome::Failed { failure } = result.outcome else { panic!("{:?}", result.outcome) };
+        let detail = "new.md holds something that looks like a secret (one of Patchbay's own secrets)";
+        assert_eq!((failure.code, failure.detail.as_str(), result.kept_back), (FailureCode::Blocked, detail, 1), "{held}");
+    }
+}
+
+#[tokio::test]
+async fn a_secret_of_the_run_is_blotted_out_of_answers_and_counted() {
+    let bench = Setup::new(Mode::Ask, &format!("answer It is {} or {TOKEN}.", hex(CAPABILITY))).start().await;
+    let result = bench.result().await;
+    assert_eq!(
+        (answer(result.outcome), result.kept_back),
+        ("It is [redacted] or [redacted].".to_owned(), 2),
+        "in the answer and in the summary"
+    );
+}
+
+fn hex(text: &str) -> String {
+    text.bytes().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[tokio::test]

@@ -71,6 +71,12 @@ impl Gateway {
         }
     }
 
+    /// The key of the model's secret, if there is one that can be read.
+    pub(super) async fn model_key(&self) -> Option<SecretString> {
+        let secret: ModelSecret = self.secrets.get_json(&self.config.model_secret_id).await.ok()?;
+        secret.api_key.map(SecretString::from)
+    }
+
     async fn target(&self) -> Result<Target, GatewayError> {
         let no_model = || GatewayError::new(503, "no_model", "no model is configured");
         if self.config.model.is_empty() {

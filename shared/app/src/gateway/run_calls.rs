@@ -7,9 +7,12 @@ use super::{Gateway, hash};
 use jiff::Timestamp;
 use patchbay_aws::blobs::result_key;
 use patchbay_aws::tables::runs::Save;
+use patchbay_domain::metric;
+use patchbay_domain::redact::Secrets;
 use patchbay_domain::run::{Input, Run, State, apply};
-use patchbay_domain::task::{ExchangeRequest, ExchangeResponse, ProgressRequest, ProgressResponse, StoredResult, TaskResult};
+use patchbay_domain::task::{ExchangeRequest, ExchangeResponse, ProgressRequest, ProgressResponse, StoredResult, TaskOutcome, TaskResult};
 use patchbay_domain::text::strip_hidden;
+use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
@@ -99,7 +102,7 @@ impl Gateway {
         if body.len() > MAX_RESULT_BYTES {
             return Err(GatewayError::too_large(MAX_RESULT_BYTES));
         }
-        let result: TaskResult = parse(body)?;
+        let mut result: TaskResult = parse(body)?;
         if result.run != capability.run || result.attempt != capability.attempt {
             return Err(GatewayError::new(409, "another_run", "the result is not this run's"));
         }
@@ -114,6 +117,7 @@ impl Gateway {
             return Err(GatewayError::run_is_over());
         }
         let usage = self.dispatch.runs.usage(workspace, run).await?;
+        self.keep_back(&mut result, authorization).await;
         let outcome = result.outcome.name();
         let stored = serde_json::to_vec(&StoredResult { result, usage }).map_err(|_| GatewayError::internal())?;
         self.blobs.put(&key, stored, "application/json").await?;
@@ -121,6 +125,46 @@ impl Gateway {
         tracing::info!(run = %run, attempt = capability.attempt, outcome, bytes = body.len(), "result stored");
         accepted()
     }
+
+    /// R34: what the gateway alone knows, the model's key and the caller's capability, goes no further. The task's own
+    /// findings are counted here, where there is somebody to tell.
+    async fn keep_back(&self, result: &mut TaskResult, authorization: Option<&str>) {
+        let key = self.model_key().await;
+        let capability = authorization.and_then(|value| value.strip_prefix("Bearer "));
+        let random = capability.and_then(|capability| capability.rsplit('.').next());
+        let found =
+            keep_back(result, &Secrets::new(key.as_ref().map(ExposeSecret::expose_secret).into_iter().chain(capability).chain(random)));
+        if found > 0 {
+            tracing::error!(run = %result.run, found, "a secret was kept out of a result");
+        }
+        let all = found.saturating_add(result.kept_back);
+        if all > 0 {
+            metrics::counter!(metric::REDACTION_HIT).increment(all.into());
+        }
+    }
+}
+
+/// Refuses a change that holds one of the secrets, and blots them out of every text. Returns how many held one.
+fn keep_back(result: &mut TaskResult, secrets: &Secrets) -> u32 {
+    let mut found = 0;
+    if let TaskOutcome::Changes { change_set } = &result.outcome
+        && let Some(leak) = change_set.find_secret(secrets)
+    {
+        found += 1;
+        result.outcome = TaskOutcome::Failed { failure: leak.failure() };
+    }
+    let outcome = match &mut result.outcome {
+        TaskOutcome::Changes { .. } => None,
+        TaskOutcome::Answer { text } => Some(text),
+        TaskOutcome::Failed { failure } => Some(&mut failure.detail),
+    };
+    for text in outcome.into_iter().chain(&mut result.summary).chain([&mut result.agent]).chain(&mut result.isolation) {
+        if secrets.scan(&text).is_some() {
+            found += 1;
+            *text = secrets.redact(text);
+        }
+    }
+    found
 }
 
 fn accepted() -> Result<Reply, GatewayError> {
@@ -149,6 +193,34 @@ mod tests {
         assert_eq!(clean_stage(" Editing\n\tfiles <!-- x -->\u{200b}"), Some("Editing files".into()));
         assert_eq!(clean_stage(" \n"), None);
         assert_eq!(clean_stage(&"ä".repeat(500)).map(|stage| stage.chars().count()), Some(MAX_STAGE_CHARS));
+    }
+
+    #[test]
+    fn a_secret_is_kept_out_of_every_part_of_a_result() {
+        let secrets = Secrets::new(["canary-of-the-gateway"]);
+        let result = |outcome: serde_json::Value| -> TaskResult {
+            let words = "see canary-of-the-gateway";
+            serde_json::from_value(json!({
+                "run": "run_1", "attempt": 1, "outcome": outcome, "summary": words, "agent": words, "isolation": [words],
+            }))
+            .unwrap()
+        };
+        let change_set = json!({
+            "base_sha": "0", "commit_message": "x", "message_by_model": false,
+            "files": [{ "path": "a", "change": { "kind": "write", "mode": "100644", "content": { "text": "canary-of-the-gateway" }, "added": true } }],
+        });
+        for (outcome, expected) in [
+            (json!({ "kind": "changes", "change_set": change_set }), 4),
+            (json!({ "kind": "answer", "text": hex::encode("canary-of-the-gateway") }), 4),
+            (json!({ "kind": "failed", "failure": { "code": "budget", "detail": "canary-of-the-gateway" } }), 4),
+            (json!({ "kind": "answer", "text": "nothing" }), 3),
+        ] {
+            let mut result = result(outcome);
+            assert_eq!(keep_back(&mut result, &secrets), expected);
+            let left = serde_json::to_string(&result).unwrap();
+            assert!(!left.contains("canary") && !left.contains(&hex::encode("canary")), "{left}");
+            assert_eq!(keep_back(&mut result, &secrets), 0);
+        }
     }
 
     #[test]

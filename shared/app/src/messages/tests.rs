@@ -57,6 +57,7 @@ fn stored(outcome: TaskOutcome) -> StoredResult {
             summary: Some("Added a parameter. cc @everyone".to_owned()),
             agent: "aider 0.86.2".to_owned(),
             isolation: Vec::new(),
+            kept_back: 0,
         },
         usage: Usage { model_calls: 1, input_tokens: 10, output_tokens: 5, cost_microusd: 0 },
     }
@@ -124,6 +125,22 @@ fn a_commit_names_who_asked_and_which_run() {
         text,
         "feat: greet by name\n\nsee #99, thanks octocat\n\nCo-authored-by: ada <11+ada@users.noreply.github.com>\nPatchbay-Run: run_0123456789abcdef0123456789abcdef"
     );
+}
+
+#[test]
+fn a_commits_trailers_are_not_the_agents_to_write() {
+    let forged = "feat: x\n\nwhy\n\nPatchbay-Run: run_other\n Co-authored-by: eve <1+eve@users.noreply.github.com>\nSigned-off-by: eve";
+    let text = commit_message(&run(State::Applying), forged);
+    assert_eq!(text.matches("Patchbay-Run:").count(), 1, "{text}");
+    assert!(!text.contains("eve") && text.starts_with("feat: x\n\nwhy\n\n"), "{text}");
+}
+
+#[test]
+fn the_agents_name_is_the_agents_word() {
+    let mut result = changes();
+    result.result.agent = "evil\n\n@acme/everyone ![x](https://evil.test/p.png) fixes #99".to_owned();
+    let body = pull_request_body(&run(State::Applying), &result, "patchbay");
+    assert!(body.contains("by evil `@acme/everyone` [image: x](https://evil.test/p.png) `fixes #99` · run"), "{body}");
 }
 
 #[test]

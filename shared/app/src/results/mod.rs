@@ -66,7 +66,7 @@ impl Results {
     async fn perform(&self, run: &Run, pending: &PendingEffect) -> anyhow::Result<Input> {
         let effect = pending.effect;
         match effect {
-            Effect::UpdateStatus => update_status(&*self.services.forge, Some(&self.blobs), run, pending).await,
+            Effect::UpdateStatus => update_status(&self.services, Some(&self.blobs), run, pending).await,
             Effect::PushBranch => self.push_branch(run, pending).await,
             Effect::OpenPullRequest => self.open_pull_request(run, pending).await,
             Effect::RetractPullRequest => Ok(self.retract(run, pending).await),

@@ -4,11 +4,11 @@ use super::Results;
 use crate::forge_outcome::input_for;
 use crate::messages;
 use crate::status::place_of;
-use patchbay_domain::change_set::{Change, ChangeSet, Content, validate};
+use patchbay_domain::change_set::{ChangeSet, validate};
 use patchbay_domain::event::SubjectKind;
 use patchbay_domain::metric;
 use patchbay_domain::policy::Policy;
-use patchbay_domain::redact;
+use patchbay_domain::redact::Secrets;
 use patchbay_domain::run::state::PushedBranch;
 use patchbay_domain::run::{Input, PendingEffect, Run};
 use patchbay_domain::task::{Failure, FailureCode, StoredResult, TaskOutcome};
@@ -34,7 +34,7 @@ impl Results {
         let TaskOutcome::Changes { change_set } = &stored.result.outcome else {
             return Ok(rejected(FailureCode::AgentCrashed, "the stored result holds no changes"));
         };
-        if let Some(failure) = refusal(run, change_set) {
+        if let Some(failure) = refusal(run, change_set, self.services.known_secrets()) {
             return Ok(Input::Rejected { failure });
         }
         Ok(match self.write_branch(run, pending, change_set).await {
@@ -154,8 +154,9 @@ impl Results {
         let TaskOutcome::Changes { change_set } = &stored.result.outcome else {
             return Ok(rejected(FailureCode::AgentCrashed, "the stored result holds no changes"));
         };
-        let title = crate::status::outbound(run, messages::pull_request_title(&change_set.commit_message));
-        let body = crate::status::outbound(run, messages::pull_request_body(run, stored, &self.services.mention));
+        let title = crate::status::outbound(self.services.known_secrets(), run, messages::pull_request_title(&change_set.commit_message));
+        let body =
+            crate::status::outbound(self.services.known_secrets(), run, messages::pull_request_body(run, stored, &self.services.mention));
         let new = NewPullRequest { head: &branch.name, base: &branch.base, title: &title, body: &body, draft: false };
         let pull = forge.open_pull_request(&at, &new).await?;
         Ok(Input::PullRequestReady { number: pull.number, url: pull.url, updated: false })
@@ -163,28 +164,16 @@ impl Results {
 }
 
 /// Why this change set must not be written: the rules of R30 and R31, and R34's scan of everything that would leave.
-fn refusal(run: &Run, changes: &ChangeSet) -> Option<Failure> {
+fn refusal(run: &Run, changes: &ChangeSet, secrets: &Secrets) -> Option<Failure> {
     if let Err(refusals) = validate(changes, &Policy::default()) {
         let listed: Vec<String> = refusals.iter().take(10).map(ToString::to_string).collect();
         let code = if refusals.iter().all(|r| r.code() == FailureCode::TooLarge) { FailureCode::TooLarge } else { FailureCode::Blocked };
         return Some(Failure::new(code, &listed.join("; ")));
     }
-    let files = changes.files.iter().filter_map(|file| match &file.change {
-        Change::Write { content: Content::Text(text), .. } => Some((file.path.as_str(), text.as_str())),
-        _ => None,
-    });
-    let message = ("the commit message", changes.commit_message.as_str());
-    for (place, text) in files.chain([message]) {
-        if let Some(hit) = redact::scan(text, &[]) {
-            metrics::counter!(metric::REDACTION_HIT).increment(1);
-            tracing::error!(run = %run.id, kind = hit.kind.name(), "a change that holds a secret was refused");
-            return Some(Failure::new(
-                FailureCode::Blocked,
-                &format!("{place} holds something that looks like a secret ({})", hit.kind.name()),
-            ));
-        }
-    }
-    None
+    let leak = changes.find_secret(secrets)?;
+    metrics::counter!(metric::REDACTION_HIT).increment(1);
+    tracing::error!(run = %run.id, kind = leak.kind.name(), "a change that holds a secret was refused");
+    Some(leak.failure())
 }
 
 fn rejected(code: FailureCode, detail: &str) -> Input {

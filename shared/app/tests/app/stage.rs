@@ -203,5 +203,13 @@ fn services(cloud: &Cloud, forge: Arc<WatchedForge>) -> Services {
     let queue = |name: &str| Queue::new(&aws, format!("{}/queue/{name}", cloud.url));
     let dispatch = Dispatch { runs: RunsTable::new(&aws, "runs"), runs_queue: queue("runs"), results_queue: queue("results") };
     let core = CoreTable::new(&aws, "core");
-    Services { forge, dispatch, core, mention: "patchbay".into(), app_id: APP_ID, app_key: KEY.clone().into() }
+    Services {
+        forge,
+        dispatch,
+        core,
+        mention: "patchbay".into(),
+        app_id: APP_ID,
+        app_key: KEY.clone().into(),
+        known_secrets: Arc::default(),
+    }
 }

@@ -2,13 +2,16 @@
 //!
 //! What does not exist is `None` or empty: waiting for it is the usual next step.
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
 use jiff::Timestamp;
 use serde_json::Value;
 
 use super::LocalGithub;
+use super::access::Access;
 use super::seed::repository_id;
-use super::state::{Comment, Delivery, Issue, Repository};
+use super::state::{Comment, Delivery, Issue, Repository, Token};
 use super::world::World;
 
 /// An issue, or the issue side of a pull request.
@@ -96,6 +99,17 @@ pub struct FileView {
     pub additions: u64,
     /// Lines deleted.
     pub deletions: u64,
+}
+
+/// An installation token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenView {
+    /// The token itself.
+    pub token: String,
+    /// The names of the repositories that it is narrowed to; empty: all.
+    pub repositories: Vec<String>,
+    /// What it lets its bearer do.
+    pub permissions: BTreeMap<String, Access>,
 }
 
 /// One attempt to deliver an event.
@@ -245,6 +259,18 @@ impl LocalGithub {
     #[must_use]
     pub fn is_verified(&self, repository: &str, sha: &str) -> bool {
         self.see(repository, |_, found| Some(found.verified.contains(sha))).unwrap_or(false)
+    }
+
+    /// Every installation token that is out: what a thief would like to have.
+    #[must_use]
+    pub fn installation_tokens(&self) -> Vec<TokenView> {
+        let view = |world: &World, (token, kind): (&String, &Token)| {
+            let Token::Installation { repositories, permissions, .. } = kind else { return None };
+            let name = |id: &u64| world.state.repositories.get(id).map(|found| found.name.clone());
+            let repositories = repositories.iter().flatten().filter_map(name).collect();
+            Some(TokenView { token: token.clone(), repositories, permissions: permissions.clone() })
+        };
+        self.store.look(|world| world.state.tokens.iter().filter_map(|token| view(world, token)).collect())
     }
 
     /// Every attempt to deliver an event, oldest first.

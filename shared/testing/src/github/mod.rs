@@ -30,7 +30,7 @@ mod world;
 pub use access::{Access, Level};
 pub use config::{AppConfig, LocalGithubConfig};
 pub use faults::{Fault, FaultHook, ForgeCall, Moment, Post, PostFault, PostHook};
-pub use inspect::{CommentHistory, CommentView, DeliveryView, FileView, IssueView, PullView};
+pub use inspect::{CommentHistory, CommentView, DeliveryView, FileView, IssueView, PullView, TokenView};
 pub use key::generate_app_key;
 
 use std::collections::BTreeMap;
