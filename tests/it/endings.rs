@@ -118,15 +118,3 @@ async fn a_killed_task_is_explained_after_its_last_try() -> Result<()> {
     world.end().await;
     Ok(())
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_workflow_file_is_refused_with_its_name() -> Result<()> {
-    let world = World::start().await?;
-    let number = world.issue("CI", &script("change it", &["write .github/workflows/evil.yml on: push\\n"]))?;
-    let failed = world.comment_with(number, "❌").await?;
-    assert!(failed.body.contains(".github/workflows/evil.yml"), "{}", failed.body);
-    world.settle().await?;
-    assert!(world.github.pulls(HELLO).is_empty());
-    world.end().await;
-    Ok(())
-}

@@ -6,6 +6,7 @@ mod cloud_answers;
 mod command_line;
 mod emulator;
 mod endings;
+mod hostile;
 mod intake;
 mod issue_to_pr;
 mod operate;
