@@ -8,6 +8,7 @@ use patchbay::aws::parse_addresses;
 use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::time::Duration;
+use tempfile::TempDir;
 use tokio::process::{Child, Command};
 use tokio::time::Instant;
 
@@ -21,6 +22,8 @@ pub(crate) struct Emulators {
     /// Which service is where.
     pub(crate) addresses: BTreeMap<String, String>,
     _running: Vec<Child>,
+    /// What they leave behind in their temporary folder.
+    _folder: TempDir,
 }
 
 impl Emulators {
@@ -29,18 +32,24 @@ impl Emulators {
         #[expect(clippy::disallowed_methods, reason = "the one setting of the journeys")]
         let asked = std::env::var(VARIABLE).unwrap_or_default();
         let (mut given, mut running) = (Vec::new(), Vec::new());
+        let folder = tempfile::Builder::new().prefix("patchbay-emulators-").tempdir()?;
         for text in asked.split_whitespace() {
             let (prefix, program) =
                 text.split_once('=').map_or((String::new(), text), |(service, program)| (format!("{service}="), program));
             let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
             let url = format!("http://127.0.0.1:{port}");
             let mut command = Command::new(format!("{PROGRAMS}/{program}"));
-            let mut child = command.arg(port.to_string()).kill_on_drop(true).spawn().with_context(|| format!("{VARIABLE}: {program}"))?;
+            let mut child = command
+                .arg(port.to_string())
+                .env("TMPDIR", folder.path())
+                .kill_on_drop(true)
+                .spawn()
+                .with_context(|| format!("{VARIABLE}: {program}"))?;
             answers(&url, &mut child).await.with_context(|| format!("{program} does not start"))?;
             running.push(child);
             given.push(format!("{prefix}{url}"));
         }
-        Ok(Self { addresses: parse_addresses(&given)?, _running: running })
+        Ok(Self { addresses: parse_addresses(&given)?, _running: running, _folder: folder })
     }
 }
 

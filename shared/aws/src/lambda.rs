@@ -23,7 +23,8 @@ pub enum Handled {
     /// The message comes again at this time (at most 12 hours ahead). Every coming counts against the queue's
     /// `maxReceiveCount`: for waits that may repeat, send a delayed message and answer `Done`.
     Later(Timestamp),
-    /// Something failed that may pass; the message comes again after the queue's visibility timeout.
+    /// Something failed that may pass; the message comes again after seconds the first time, then after the queue's
+    /// visibility timeout.
     Retry,
     /// The message can never be handled; it is logged with this reason and deleted.
     Drop(String),
@@ -58,7 +59,8 @@ impl Message {
 }
 
 /// Serves a queue: calls `handler` for every message of every batch until Lambda ends the process. An `Err` from the
-/// handler is logged and means `Retry`. No AWS calls of its own, but one per `Later`.
+/// handler is logged and means `Retry`. No AWS calls of its own, but one per `Later` and one per first
+/// failure.
 pub async fn run_sqs<F>(aws: &AwsConfig, handler: F) -> Result<(), Error>
 where
     F: AsyncFn(Message) -> anyhow::Result<Handled>,

@@ -22,8 +22,6 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The variable that names a seed, for the tests.
-pub const SEED_VARIABLE: &str = "PATCHBAY_CHAOS_SEED";
 /// A place that a test's seed has struck this often at most is left in peace, so that everything comes to rest.
 const CALM_AFTER: u64 = 40;
 

@@ -13,6 +13,10 @@ use tracing::Instrument;
 
 /// How long before Lambda's own end an unfinished message is given up, so that its neighbours' success is still told.
 const RESERVE: Duration = Duration::from_secs(2);
+/// A message that failed for the first time comes again after this: most of what fails passes within seconds, and the queue's
+/// visibility timeout is minutes. From the second time on that is the pace, so that a longer trouble does not use up the
+/// queue's `maxReceiveCount`.
+const FIRST_RETRY: SignedDuration = SignedDuration::from_secs(10);
 /// The longest that SQS hides a message.
 const MAX_VISIBILITY_SECONDS: i64 = 43_200;
 
@@ -58,6 +62,7 @@ where
         let arn = record.event_source_arn.clone().unwrap_or_default();
         let message = message(record, &arn, ends_at);
         let id = message.id.clone();
+        let is_first = message.receive_count == 1;
         let span = tracing::info_span!(
             "message",
             message_id = id,
@@ -73,7 +78,12 @@ where
                     tracing::warn!(reason, "message dropped");
                     None
                 }
-                Handled::Retry => Some(id),
+                Handled::Retry => {
+                    if is_first && tokio::time::Instant::now() < give_up {
+                        self.hide_until(&arn, receipt, Timestamp::now() + FIRST_RETRY).await;
+                    }
+                    Some(id)
+                }
                 Handled::Later(at) => {
                     self.hide_until(&arn, receipt, at).await;
                     Some(id)

@@ -71,6 +71,21 @@ async fn a_message_for_later_is_hidden_and_reported_as_failed() {
 }
 
 #[tokio::test]
+async fn a_first_failure_is_tried_again_soon_and_later_ones_in_the_queues_own_time() {
+    let aws = FakeAws::start().await;
+    aws.answer(200, json!({}));
+    let batches = Batches::new(&aws.config(), by_its_word);
+    let mut first = event(&["retry", "error"]);
+    first["Records"][1]["attributes"]["ApproximateReceiveCount"] = json!("1");
+    let response = batches.handle(serde_json::from_value(first).unwrap(), SystemTime::now() + PLENTY).await;
+    assert_eq!(response.batch_item_failures.len(), 2);
+    let calls = aws.take_calls();
+    assert_eq!(calls.len(), 1, "only the one that failed for the first time");
+    assert_eq!(calls[0].body["ReceiptHandle"], "r1");
+    assert!((9..=10).contains(&calls[0].body["VisibilityTimeout"].as_i64().unwrap()));
+}
+
+#[tokio::test]
 async fn a_message_that_cannot_be_hidden_still_comes_again() {
     let aws = FakeAws::start().await;
     aws.answer(400, json!({"__type": "ReceiptHandleIsInvalid", "message": "no"}));

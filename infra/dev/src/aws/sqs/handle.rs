@@ -82,20 +82,6 @@ impl QueueHandle {
         self.sqs.oldest(&self.name)
     }
 
-    /// The name of the queue that takes this one's dead letters, if one does.
-    pub fn dead_letter_queue(&self) -> Option<String> {
-        Some(self.sqs.spec(&self.name).ok()?.redrive?.dead_letter_queue)
-    }
-
-    /// Sends every dead letter to this queue again, as StartMessageMoveTask does. Returns how many.
-    ///
-    /// # Errors
-    /// When the queue has no dead-letter queue, or the store fails.
-    pub fn take_dead_letters_back(&self) -> Result<usize, AwsError> {
-        let source = self.dead_letter_queue().ok_or_else(|| super::invalid("The queue has no dead-letter queue."))?;
-        self.sqs.redrive(&source, Some(&self.name))
-    }
-
     /// Forgets every message.
     ///
     /// # Errors
