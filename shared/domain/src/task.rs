@@ -7,6 +7,10 @@ use crate::ids::RunId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+/// The supervisor's exit code when it could not begin: its single-use secret or its brief was spent without reaching it, or
+/// the gateway did not answer. Nothing was done yet, so the task is started again (EX_TEMPFAIL).
+pub const EXIT_NOT_BEGUN: u8 = 75;
+
 /// What the requester wants of the agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

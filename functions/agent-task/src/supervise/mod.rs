@@ -17,7 +17,7 @@ use crate::config::SuperviseConfig;
 use anyhow::{Context, Result};
 use gateway::{Gateway, GatewayError};
 use heartbeat::Stages;
-use patchbay_domain::task::{Failure, FailureCode, TaskOutcome, TaskResult};
+use patchbay_domain::task::{EXIT_NOT_BEGUN, Failure, FailureCode, TaskOutcome, TaskResult};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,16 +30,19 @@ const FLUSH: Duration = Duration::from_secs(20);
 /// What a shell reports for a process that SIGTERM ended.
 const TERMINATED: u8 = 143;
 
-/// Supervises one attempt of one run to its end. Returns 0 when the gateway has the result or wants none.
+/// Supervises one attempt of one run to its end. Returns 0 when the gateway has the result or wants none, and
+/// [`EXIT_NOT_BEGUN`] when it did not get its capability or its brief.
 ///
 /// # Errors
-/// When the gateway never let it in: there is nobody to report to but the log and the exit code.
+/// When the result could not be handed over: there is nobody to report to but the log and the exit code.
 pub(crate) async fn supervise(config: SuperviseConfig) -> Result<ExitCode> {
     let span = tracing::info_span!("task", correlation = config.correlation, run = %config.run, attempt = config.attempt);
     let mut terminated = signal(SignalKind::terminate())?;
     async {
-        let gateway = Arc::new(Gateway::exchange(&config).await.context("exchanging the bootstrap secret")?);
-        run(&config, gateway, &mut terminated).await
+        match Gateway::exchange(&config).await {
+            Ok(gateway) => run(&config, Arc::new(gateway), &mut terminated).await,
+            Err(error) => Ok(not_begun("exchanging the bootstrap secret", &error)),
+        }
     }
     .instrument(span)
     .await
@@ -48,25 +51,26 @@ pub(crate) async fn supervise(config: SuperviseConfig) -> Result<ExitCode> {
 async fn run(config: &SuperviseConfig, gateway: Arc<Gateway>, terminated: &mut Signal) -> Result<ExitCode> {
     let stages = Stages::new();
     let work = async {
-        let result = match gateway.brief().await {
-            Ok(brief) => Task::new(config, &gateway, &stages, brief).result().await,
-            Err(error) => without_brief(config, &error),
+        let brief = match gateway.brief().await {
+            Ok(brief) => brief,
+            Err(error) => return Ok(not_begun("reading the brief", &error)),
         };
+        let result = Task::new(config, &gateway, &stages, brief).result().await;
         stages.enter("handing over the result");
-        deliver(&gateway, result).await
+        deliver(&gateway, result).await.map(|()| ExitCode::SUCCESS)
     };
     let mut work = std::pin::pin!(work);
     let over = heartbeat::beat_until_over(&gateway, &stages, config.heartbeat);
     tokio::select! {
-        delivered = &mut work => delivered.map(|()| ExitCode::SUCCESS),
+        ended = &mut work => ended,
         () = over => {
             tracing::info!("the run is over: stopping");
             Ok(ExitCode::SUCCESS)
         }
         _ = terminated.recv() => {
             tracing::warn!(stage = stages.current(), "asked to end");
-            if stages.hurry() && let Ok(delivered) = tokio::time::timeout(FLUSH, &mut work).await {
-                return delivered.map(|()| ExitCode::SUCCESS);
+            if stages.hurry() && let Ok(ended) = tokio::time::timeout(FLUSH, &mut work).await {
+                return ended;
             }
             // No result: whether the task is tried again is for whoever sees why the platform ended it (R18).
             let _ = tokio::time::timeout(Duration::from_secs(4), gateway.progress(Some("stopped by the platform"))).await;
@@ -96,12 +100,10 @@ async fn deliver(gateway: &Gateway, mut result: TaskResult) -> Result<()> {
     }
 }
 
-fn without_brief(config: &SuperviseConfig, error: &GatewayError) -> TaskResult {
-    tracing::error!(%error, "no brief");
-    let failure = Failure::new(FailureCode::Infrastructure, "The task could not read what it was to do.");
-    let (run, attempt) = (config.run.clone(), config.attempt);
-    let (summary, agent, isolation) = (None, "none".to_owned(), Vec::new());
-    TaskResult { run, attempt, outcome: TaskOutcome::Failed { failure }, summary, agent, isolation, kept_back: 0 }
+/// What is single-use may be spent by a call whose answer was lost: another try of the task gets its own.
+fn not_begun(doing: &str, error: &GatewayError) -> ExitCode {
+    tracing::error!(%error, doing, "the task could not begin");
+    ExitCode::from(EXIT_NOT_BEGUN)
 }
 
 fn outcome_name(outcome: &TaskOutcome) -> &'static str {

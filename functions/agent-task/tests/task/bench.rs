@@ -34,6 +34,8 @@ pub(crate) struct Setup {
     pub(crate) branch: String,
     pub(crate) token: String,
     pub(crate) environment: Vec<(&'static str, String)>,
+    /// What happened at the gateway before the task came.
+    pub(crate) before: fn(&Gateway),
     files: Box<dyn FnOnce(&Path)>,
 }
 
@@ -52,6 +54,7 @@ impl Setup {
             branch: "main".to_owned(),
             token: TOKEN.to_owned(),
             environment: Vec::new(),
+            before: |_| (),
             files: Box::new(|_| ()),
         }
     }
@@ -96,6 +99,7 @@ impl Setup {
             limits: self.limits,
         };
         let gateway = Gateway::start(brief, self.model).await;
+        (self.before)(&gateway);
         fs::create_dir_all(folder.path().join("work")).unwrap();
         fs::create_dir_all(folder.path().join("private")).unwrap();
         let supervisor = process("supervise", &folder, &gateway.url, &self.environment);

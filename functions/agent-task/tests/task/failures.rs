@@ -1,10 +1,10 @@
 //! What a task reports when something goes wrong, and how it ends when nobody wants it any more.
 
-use super::bench::{Setup, signal};
-use super::gateway::Commit;
+use super::bench::{PATIENCE, Setup, signal};
+use super::gateway::{Commit, Gateway};
 use jiff::{SignedDuration, Timestamp};
 use nix::sys::signal::Signal;
-use patchbay_domain::task::{FailureCode, Mode, TaskOutcome};
+use patchbay_domain::task::{EXIT_NOT_BEGUN, FailureCode, Mode, TaskOutcome};
 use serde_json::json;
 
 async fn check(setup: Setup, code: FailureCode, said: &str) {
@@ -91,6 +91,18 @@ async fn too_many_and_too_large_files_are_refused_before_they_are_read() {
     let mut large = Setup::new(Mode::Change, "write big 0123456789");
     large.limits.max_file_bytes = 10;
     check(large, FailureCode::TooLarge, "`big` has 11 bytes").await;
+}
+
+#[tokio::test]
+async fn a_task_that_cannot_begin_says_so_by_its_exit_code_alone() {
+    for before in [Gateway::spend_secret, Gateway::spend_brief] {
+        let mut setup = Setup::new(Mode::Change, "write new.rs x");
+        setup.before = before;
+        let mut bench = setup.start().await;
+        let ended = tokio::time::timeout(PATIENCE, bench.supervisor.wait()).await.expect("it ends").unwrap();
+        assert_eq!(ended.code(), Some(EXIT_NOT_BEGUN.into()), "{}", bench.log());
+        assert_eq!(*bench.gateway.result.borrow(), None);
+    }
 }
 
 #[tokio::test]

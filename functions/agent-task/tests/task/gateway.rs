@@ -77,6 +77,16 @@ impl Gateway {
         gateway
     }
 
+    /// As if somebody had used the bootstrap secret before.
+    pub(crate) fn spend_secret(&self) {
+        *self.exchanged.lock().unwrap() = true;
+    }
+
+    /// As if the brief had been read before.
+    pub(crate) fn spend_brief(&self) {
+        self.brief.lock().unwrap().take();
+    }
+
     /// Waits until the task says that it is in this stage.
     pub(crate) async fn reached(&self, stage: &str) {
         let heard = |s: &String| s == stage;

@@ -2,6 +2,7 @@
 
 use aws_sdk_ecs::types::Task;
 use patchbay_domain::run::TaskEnd;
+use patchbay_domain::task::EXIT_NOT_BEGUN;
 
 /// A task as DescribeTasks or EventBridge tells of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -54,6 +55,9 @@ pub fn classify(status: &TaskStatus) -> TaskEnd {
     match (status.stop_code.as_deref(), exit_code) {
         // The host went away: whatever the container's code is, it is not the supervisor's own.
         (Some("TaskFailedToStart" | "SpotInterruption" | "TerminationNotice" | "ServiceSchedulerInitiated"), _) => platform(),
+        (_, Some(code)) if code == i64::from(EXIT_NOT_BEGUN) => {
+            TaskEnd::Infrastructure { detail: "the task could not reach its gateway".to_owned() }
+        }
         (_, Some(code)) => TaskEnd::Exited { code },
         // Somebody stopped it before it had started: it must not be started again behind their back.
         (Some("UserInitiated"), None) => TaskEnd::Exited { code: 143 },
@@ -82,6 +86,7 @@ mod tests {
         assert!(infrastructure(ended("TaskFailedToStart", None, "CannotPullContainerError: timeout")));
         assert!(infrastructure(ended("SpotInterruption", Some(143), "")));
         assert!(infrastructure(ended("EssentialContainerExited", None, "ResourceInitializationError")));
+        assert!(infrastructure(ended("EssentialContainerExited", Some(75), "")), "it never began");
         assert_eq!(ended("EssentialContainerExited", Some(3), ""), TaskEnd::Exited { code: 3 });
         assert_eq!(ended("EssentialContainerExited", Some(137), "OutOfMemoryError: Container killed"), TaskEnd::OutOfMemory);
         assert_eq!(ended("UserInitiated", Some(143), ""), TaskEnd::Exited { code: 143 });
