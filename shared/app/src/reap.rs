@@ -35,11 +35,17 @@ pub struct Sweep {
 }
 
 impl Reaper {
-    /// One sweep. An error in one part does not keep the others from being done; the first is returned at the end.
+    /// One sweep that begins when it was scheduled for.
     pub async fn sweep(&self, now: Timestamp) -> anyhow::Result<Sweep> {
+        self.sweep_scheduled(now, now).await
+    }
+
+    /// One sweep. An error in one part does not keep the others from being done; the first is returned at the end.
+    /// What is done every few minutes counts by `scheduled_at`, which never skips a minute as `now` may.
+    pub async fn sweep_scheduled(&self, scheduled_at: Timestamp, now: Timestamp) -> anyhow::Result<Sweep> {
         let due = self.look_at_due_runs(now).await;
         let orphans = self.stop_orphans(now).await;
-        let redelivered = self.recover_deliveries(now).await;
+        let redelivered = self.recover_deliveries(scheduled_at, now).await;
         let sweep = Sweep {
             due: *due.as_ref().unwrap_or(&0),
             orphans: *orphans.as_ref().unwrap_or(&0),

@@ -30,9 +30,9 @@ pub struct Recovery {
 }
 
 impl Reaper {
-    /// How many deliveries were asked for again or taken from the log.
-    pub(crate) async fn recover_deliveries(&self, now: Timestamp) -> anyhow::Result<usize> {
-        let minute = now.as_second() / 60;
+    /// How many deliveries were asked for again or taken from the log. `scheduled_at` says whether it is time to look.
+    pub(crate) async fn recover_deliveries(&self, scheduled_at: Timestamp, now: Timestamp) -> anyhow::Result<usize> {
+        let minute = scheduled_at.as_second() / 60;
         if minute % EVERY_MINUTES != 0 {
             return Ok(0);
         }
