@@ -5,6 +5,7 @@
 
 use super::error::AwsError;
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// One call as the front understood it.
@@ -18,6 +19,8 @@ pub struct Call {
     pub resources: Vec<String>,
     /// The function's name, or the access key id of anybody else.
     pub caller: String,
+    /// The caller's end of the connection: through `/proc/net/tcp` it leads to the process.
+    pub peer: Option<SocketAddr>,
 }
 
 impl Call {
@@ -36,7 +39,8 @@ pub enum Moment {
     After,
 }
 
-/// Asked at every call and moment; an error is answered in place of the operation's own answer.
+/// Asked at every call and moment; an error is answered in place of the operation's own answer. A hook that unwinds
+/// closes the connection without an answer.
 pub type FaultHook = Arc<dyn Fn(&Call, Moment) -> Option<AwsError> + Send + Sync>;
 
 /// An action and the resource it addressed.

@@ -84,6 +84,42 @@ impl Dynamo {
     }
 }
 
+impl Dynamo {
+    /// Replaces items that `change` gives anew; one that is no longer as it was read is left alone. Returns how many.
+    pub(super) async fn change_items(
+        &self,
+        table: &str,
+        change: impl Fn(&Map<String, Value>) -> Option<Map<String, Value>>,
+    ) -> anyhow::Result<usize> {
+        let changed: Vec<_> = self.items(table).await?.into_iter().filter_map(|old| Some((change(&old)?, old))).collect();
+        let (database, table) = (self.database.clone(), table.to_owned());
+        let replace = move || -> anyhow::Result<_> {
+            let mut replaced = 0;
+            for (new, old) in changed {
+                let put = serde_json::from_value(put_if_same(&table, &new, &old))?;
+                replaced += usize::from(database.put_item(put).is_ok());
+            }
+            Ok(replaced)
+        };
+        tokio::task::spawn_blocking(replace).await?
+    }
+}
+
+/// A put on the condition that every attribute that it changes is what it was.
+fn put_if_same(table: &str, new: &Map<String, Value>, old: &Map<String, Value>) -> Value {
+    let changes = old.iter().filter(|(name, value)| new.get(*name) != Some(value)).enumerate();
+    let (mut conditions, mut names, mut values) = (Vec::new(), Map::new(), Map::new());
+    for (index, (name, value)) in changes {
+        conditions.push(format!("#a{index} = :a{index}"));
+        names.insert(format!("#a{index}"), json!(name));
+        values.insert(format!(":a{index}"), value.clone());
+    }
+    json!({
+        "TableName": table, "Item": new, "ConditionExpression": conditions.join(" AND "),
+        "ExpressionAttributeNames": names, "ExpressionAttributeValues": values,
+    })
+}
+
 async fn sweep(database: Database, shutdown: CancellationToken) {
     while shutdown.run_until_cancelled(tokio::time::sleep(SWEEP_EVERY)).await.is_some() {
         let database = database.clone();

@@ -36,6 +36,7 @@ use front::Services;
 use serde_json::{Map, Value};
 use sqs::Sqs;
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -91,6 +92,7 @@ impl Aws {
             shutdown: shutdown.clone(),
         });
         let router = front::router(services.clone());
+        let router = router.into_make_service_with_connect_info::<SocketAddr>();
         let serve = axum::serve(listener, router).with_graceful_shutdown(shutdown.cancelled_owned()).into_future();
         let server = tokio::spawn(async move {
             if let Err(error) = serve.await {
@@ -172,6 +174,32 @@ impl Aws {
     /// Ends every running task as lost infrastructure (TerminationNotice) and waits until no process is left.
     pub async fn stop_tasks(&self, reason: &str) {
         self.services.ecs.stop_all(reason).await;
+    }
+
+    /// The machines under all running tasks fail (TerminationNotice): SIGKILL, with no chance to say anything.
+    pub fn lose_tasks(&self, reason: &str) {
+        self.services.ecs.lose_all(reason);
+    }
+
+    /// Lets time pass for every queue: delays, visibility timeouts and retention run on by this much at once.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn pass_time_for_queues(&self, by: Duration) -> Result<(), AwsError> {
+        self.services.sqs.pass_time(by)
+    }
+
+    /// Replaces every item of a table for which `change` gives another, unless somebody changes it meanwhile. Not
+    /// counted as a call. Returns how many were replaced.
+    ///
+    /// # Errors
+    /// When there is no such table, or the database fails.
+    pub async fn change_items(
+        &self,
+        table: &str,
+        change: impl Fn(&Map<String, Value>) -> Option<Map<String, Value>>,
+    ) -> anyhow::Result<usize> {
+        self.services.dynamo.change_items(table, change).await
     }
 
     /// How often each `service:Operation` was called.

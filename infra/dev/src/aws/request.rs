@@ -6,9 +6,11 @@
 use super::calls::Call;
 use super::error::AwsError;
 use super::{ACCESS_KEY_PREFIX, s3};
+use axum::extract::ConnectInfo;
 use http::request::Parts;
 use serde_json::Value;
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 
 /// The services that speak JSON: target prefix and IAM's name.
 const TARGETS: [(&str, &str); 5] = [
@@ -30,16 +32,17 @@ pub(super) fn target_prefix(service: &str) -> Option<&'static str> {
 /// `MissingAuthenticationTokenException` without credentials, `UnknownOperationException` for a service that is not here.
 pub(super) fn parse_call(parts: &Parts, input: &Value) -> Result<Call, AwsError> {
     let caller = caller(parts)?;
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
     let Some(target) = header(parts, "x-amz-target") else {
         if header(parts, "content-type").is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded")) {
             return Err(AwsError::unknown_operation("query protocol", "of any service"));
         }
         let request = s3::request::parse_request(parts)?;
-        return Ok(Call { service: "s3", operation: request.operation().to_owned(), resources: vec![request.resource()], caller });
+        return Ok(Call { service: "s3", operation: request.operation().to_owned(), resources: vec![request.resource()], caller, peer });
     };
     let (prefix, operation) = target.rsplit_once('.').unwrap_or((target, ""));
     let (_, service) = TARGETS.iter().find(|(known, _)| *known == prefix).ok_or_else(|| AwsError::unknown_operation(prefix, operation))?;
-    Ok(Call { service, operation: operation.to_owned(), resources: resources(service, input), caller })
+    Ok(Call { service, operation: operation.to_owned(), resources: resources(service, input), caller, peer })
 }
 
 /// The access key id's function name, or the id itself, from `Credential=<id>/<date>/…`.

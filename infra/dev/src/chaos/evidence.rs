@@ -73,6 +73,14 @@ impl Evidence {
     /// # Errors
     /// If a table, a queue or a log cannot be read, or a run's row is unreadable.
     pub async fn collect(stack: &Stack) -> anyhow::Result<Self> {
+        Self::collect_from(stack, |_| true).await
+    }
+
+    /// As `collect`, but of the repositories only those whose `owner/name` is wanted: looking into one takes its time.
+    ///
+    /// # Errors
+    /// As `collect`.
+    pub async fn collect_from(stack: &Stack, is_wanted: impl Fn(&str) -> bool) -> anyhow::Result<Self> {
         let rows = stack.aws().items(table(stack, "TABLE_RUNS")?).await?;
         let claims = stack.aws().items(table(stack, "TABLE_DELIVERIES")?).await?;
         let (queues, dead_letters) = depths(stack)?;
@@ -81,7 +89,7 @@ impl Evidence {
             runs: runs(&rows)?,
             slots: rows.iter().filter_map(slot).collect(),
             claims: claims.iter().filter_map(claim).collect(),
-            repositories: github.map(|github| repositories(github)).unwrap_or_default(),
+            repositories: github.map(|github| repositories(github, is_wanted)).unwrap_or_default(),
             deliveries: github.map(|github| github.deliveries()).unwrap_or_default(),
             tasks: stack.aws().tasks().into_iter().map(task).collect(),
             queues,
@@ -157,7 +165,7 @@ fn depths(stack: &Stack) -> anyhow::Result<(Depths, Depths)> {
     Ok((read.map(depth).collect::<anyhow::Result<_>>()?, dead.iter().map(|name| depth(name)).collect::<anyhow::Result<_>>()?))
 }
 
-fn repositories(github: &LocalGithub) -> Vec<RepositoryEvidence> {
+fn repositories(github: &LocalGithub, is_wanted: impl Fn(&str) -> bool) -> Vec<RepositoryEvidence> {
     let look = |(id, name): (u64, String)| {
         let pulls = github.pulls(&name);
         let numbers = github.issues(&name).into_iter().map(|issue| issue.number).chain(pulls.iter().map(|pull| pull.number));
@@ -169,7 +177,7 @@ fn repositories(github: &LocalGithub) -> Vec<RepositoryEvidence> {
             name,
         }
     };
-    github.repositories().into_iter().map(look).collect()
+    github.repositories().into_iter().filter(|(_, name)| is_wanted(name)).map(look).collect()
 }
 
 /// What the functions know and nobody else may. Of the key one line of its middle: logs are searched line by line.

@@ -1,5 +1,6 @@
 //! What a stack is started with: where its data lives, which forge, which model, and what differs from the template.
 
+use super::http::function_url::UrlFaultHook;
 use super::rules::TaskEventHook;
 use crate::aws::{FaultHook, QueueHook};
 use std::collections::BTreeMap;
@@ -38,6 +39,8 @@ pub struct StackConfig {
     pub task_event_faults: Option<TaskEventHook>,
     /// Asked at every webhook, see [`patchbay_testing::github::LocalGithubConfig::post_faults`].
     pub post_faults: Option<patchbay_testing::github::PostHook>,
+    /// Asked at every request to a function's URL, see [`super::http::function_url::UrlFaultHook`].
+    pub url_faults: Option<UrlFaultHook>,
 }
 
 impl StackConfig {
@@ -59,6 +62,7 @@ impl StackConfig {
             queue_faults: None,
             task_event_faults: None,
             post_faults: None,
+            url_faults: None,
         }
     }
 }

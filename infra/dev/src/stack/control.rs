@@ -78,7 +78,7 @@ async fn tick(State(control): State<Arc<Control>>, Path(function): Path<String>)
     let Some(pool) = control.pools.iter().find(|pool| pool.package() == function) else {
         return (StatusCode::NOT_FOUND, Json(json!({ "message": format!("there is no function {function}") })));
     };
-    match pool.invoke(scheduled_event("on-request").to_string().into()).await {
+    match pool.invoke(scheduled_event("on-request", jiff::Timestamp::now()).to_string().into()).await {
         Outcome::Failed(failure) => (StatusCode::BAD_GATEWAY, Json(json!({ "kind": failure.kind, "message": failure.message }))),
         Outcome::Payload(_) | Outcome::Stream(_) => (StatusCode::OK, Json(json!({ "message": "done" }))),
     }

@@ -118,8 +118,16 @@ impl Stack {
     /// # Errors
     /// If there is no such function, or it failed.
     pub async fn tick(&self, package: &str) -> anyhow::Result<()> {
+        self.tick_at(package, jiff::Timestamp::now()).await
+    }
+
+    /// Ticks a function's schedule as if it was this late.
+    ///
+    /// # Errors
+    /// If there is no such function, or it failed.
+    pub async fn tick_at(&self, package: &str, at: jiff::Timestamp) -> anyhow::Result<()> {
         let pool = self.pool(package).ok_or_else(|| anyhow::anyhow!("there is no function {package}"))?;
-        match pool.invoke(http::event::scheduled_event("on-request").to_string().into()).await {
+        match pool.invoke(http::event::scheduled_event("on-request", at).to_string().into()).await {
             Outcome::Failed(failure) => anyhow::bail!(failure.message),
             Outcome::Payload(_) | Outcome::Stream(_) => Ok(()),
         }
@@ -151,7 +159,8 @@ impl Stack {
         let mut quiet = 0;
         let deadline = tokio::time::Instant::now() + patience;
         loop {
-            let busy = self.under_way().await;
+            let mut busy = self.at_work().await;
+            busy.extend(self.has_task().then(|| "a task".to_owned()));
             // Between a message and the function that takes it there is a moment in which neither shows.
             quiet = if busy.is_empty() { quiet + 1 } else { 0 };
             if quiet == 4 {
@@ -162,27 +171,44 @@ impl Stack {
         }
     }
 
-    async fn under_way(&self) -> Vec<String> {
+    /// The queues that are worked on: all but those of dead letters.
+    pub fn working_queues(&self) -> impl Iterator<Item = Queue> {
+        let dead: Vec<_> = self.model.queues.iter().filter_map(|queue| Some(&queue.redrive.as_ref()?.dead_letter_queue)).collect();
+        let working = self.model.queues.iter().filter(move |queue| !dead.contains(&&queue.name));
+        working.filter_map(|queue| self.aws.any_queue(&queue.name))
+    }
+
+    /// The processes of all functions.
+    pub fn pools(&self) -> &[Arc<Pool>] {
+        &self.pools
+    }
+
+    /// Whether an agent's task runs.
+    pub fn has_task(&self) -> bool {
+        self.aws.tasks().iter().any(|task| task.last_status != crate::aws::TaskStatus::Stopped)
+    }
+
+    /// Whether an agent's task was told to stop and has not ended.
+    pub fn has_stopping_task(&self) -> bool {
+        self.aws.tasks().iter().any(|task| task.wanted_stopped && task.last_status != crate::aws::TaskStatus::Stopped)
+    }
+
+    /// What is under way now, tasks apart: a webhook, functions, queues with messages that could be received.
+    pub async fn at_work(&self) -> Vec<String> {
         let mut busy = Vec::new();
         let undelivered =
             self.forge.local().is_some_and(|github| github.deliveries().iter().any(|delivery| delivery.status_code.is_none()));
         if undelivered {
             busy.push("a webhook".to_owned());
         }
-        for pool in self.pools.iter().filter(|pool| pool.busy() > 0) {
+        for pool in self.pools.iter().filter(|pool| pool.under_way() > 0) {
             busy.push(pool.package().to_owned());
         }
-        let dead: Vec<_> = self.model.queues.iter().filter_map(|queue| Some(&queue.redrive.as_ref()?.dead_letter_queue)).collect();
-        for queue in self.model.queues.iter().filter(|queue| !dead.contains(&&queue.name)) {
+        for queue in self.working_queues() {
             // A queue that cannot say how full it is may hold anything.
-            if let Some(queue) = self.aws.any_queue(&queue.name)
-                && queue.depth().await.map_or(true, |depth| depth.visible > 0)
-            {
+            if queue.depth().await.map_or(true, |depth| depth.visible > 0) {
                 busy.push(queue.name().to_owned());
             }
-        }
-        if self.aws.tasks().iter().any(|task| task.last_status != crate::aws::TaskStatus::Stopped) {
-            busy.push("a task".to_owned());
         }
         busy
     }

@@ -24,6 +24,6 @@ pub(super) async fn run(name: String, every: Duration, pool: Arc<Pool>) {
     ticks.tick().await;
     loop {
         ticks.tick().await;
-        pool.invoke(scheduled_event(&name).to_string().into()).await;
+        pool.invoke(scheduled_event(&name, jiff::Timestamp::now()).to_string().into()).await;
     }
 }

@@ -5,7 +5,7 @@ use super::config::{ModelConfig, STACK_NAME, StackConfig};
 use super::control::{self, Control};
 use super::forge::Forge;
 use super::http::api::Api;
-use super::http::function_url::FunctionFace;
+use super::http::function_url::{FunctionFace, UrlFaultHook};
 use super::lambda::{Launch, Pool};
 use super::logs::LogBook;
 use super::mappings::Poller;
@@ -70,7 +70,7 @@ pub(super) async fn start(config: StackConfig) -> anyhow::Result<Stack> {
         github: forge.local().map(Arc::downgrade),
         urls: json!({ "api": front_url, "functions": deployment.function_urls, "aws": aws.endpoint(), "forge": forge.web_url(), "forge_api": forge.api_url() }),
     };
-    let mut tasks = serve(listeners, &model, &pools, control::router(Arc::new(control)));
+    let mut tasks = serve(listeners, &model, &pools, control::router(Arc::new(control)), config.url_faults.as_ref());
     tasks.extend(poll(&model, &pools, &aws, &logs)?);
     tasks.extend(tick(&config, &model, &pools));
     tasks.push(forward_task_events(&config, &model, &aws)?);
@@ -146,7 +146,13 @@ fn aws_folder(data_dir: &Path) -> anyhow::Result<PathBuf> {
     Ok(folder)
 }
 
-fn serve(listeners: Listeners, model: &Model, pools: &[Arc<Pool>], control: Router) -> Vec<JoinHandle<()>> {
+fn serve(
+    listeners: Listeners,
+    model: &Model,
+    pools: &[Arc<Pool>],
+    control: Router,
+    url_faults: Option<&UrlFaultHook>,
+) -> Vec<JoinHandle<()>> {
     let of = |package: &str| pools.iter().find(|pool| pool.package() == package).cloned();
     let mut routes = Vec::new();
     for function in &model.functions {
@@ -156,7 +162,7 @@ fn serve(listeners: Listeners, model: &Model, pools: &[Arc<Pool>], control: Rout
     }
     let faces = model.functions.iter().filter_map(|function| {
         let streaming = function.url?.streaming;
-        Some((function.id.clone(), FunctionFace { pool: of(&function.package)?, streaming }))
+        Some((function.id.clone(), FunctionFace { pool: of(&function.package)?, streaming, faults: url_faults.cloned() }))
     });
     listeners.serve(Api::new(routes), control, faces.collect())
 }

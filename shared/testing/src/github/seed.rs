@@ -3,6 +3,7 @@
 //! A repository is named `owner/name`. Everything has the events that it has at GitHub.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 
@@ -118,6 +119,15 @@ impl LocalGithub {
     /// When one of the two does not exist.
     pub fn remove_repository(&self, installation: u64, repository: &str) -> Result<()> {
         self.act_in(repository, |world, id| world.set_selected(installation, id, false, &installer(world, installation)))
+    }
+
+    /// Lets time pass for the log of deliveries: every attempt lies this much further back.
+    pub fn pass_time(&self, by: Duration) {
+        self.store.change(|world| {
+            for outcome in world.state.deliveries.values_mut().filter_map(|delivery| delivery.outcome.as_mut()) {
+                outcome.delivered_at = outcome.delivered_at.checked_sub(by).unwrap_or(outcome.delivered_at);
+            }
+        });
     }
 
     /// Lets every installation token that is out expire now.

@@ -103,11 +103,15 @@ impl Container {
                 }
             }
         };
-        self.kill_all().await;
         let status = match ended {
             Some(status) => status,
-            None => self.child.wait().await,
+            None => {
+                self.lock_tree(Tree::kill);
+                // Until it is waited for, its process group is there and can be killed again and again.
+                self.child.wait().await
+            }
         };
+        self.kill_all().await;
         let drain = async { while self.output.join_next().await.is_some() {} };
         let _ = timeout(LAST_OUTPUT, drain).await;
         self.exit(status)

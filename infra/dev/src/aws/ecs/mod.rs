@@ -90,6 +90,18 @@ impl Ecs {
         self.running.lock().unwrap_or_else(PoisonError::into_inner).values().for_each(order);
     }
 
+    /// The machines under all running tasks fail: no process gets a signal that it could hear.
+    pub(super) fn lose_all(&self, reason: &str) {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        for (id, orders) in running.iter() {
+            let stopped = self.machine.registry.change(id, |task| task.give_reason(StopCode::TerminationNotice, reason));
+            if let Err(error) = stopped {
+                tracing::warn!(%error, task = id, "a task's loss could not be stored");
+            }
+            orders.kill.cancel();
+        }
+    }
+
     /// The tasks that ECS would show: those that run, and those that stopped within the hour.
     pub(super) fn tasks(&self) -> Vec<TaskRecord> {
         self.machine.registry.list()

@@ -82,6 +82,14 @@ impl QueueHandle {
         self.sqs.oldest(&self.name)
     }
 
+    /// After how long the next message that cannot be received now (in flight or delayed) can be; `None` without one.
+    ///
+    /// # Errors
+    /// Only when the store fails.
+    pub fn next_visible_in(&self) -> Result<Option<Duration>, AwsError> {
+        self.sqs.next_visible_in(&self.name)
+    }
+
     /// Forgets every message.
     ///
     /// # Errors

@@ -227,8 +227,30 @@ impl Sqs {
         Ok(sent_at.map(|sent_at| Duration::from_millis(now.saturating_sub(sent_at))))
     }
 
+    /// After how long the next message that cannot be received now can be.
+    fn next_visible_in(&self, queue: &str) -> Result<Option<Duration>, AwsError> {
+        let now = now_ms();
+        let mut inner = self.lock();
+        inner.advance(queue, now)?;
+        let next = inner.queues.get(queue).ok_or_else(no_such_queue)?.next_visible_at();
+        Ok(next.map(|at| Duration::from_millis(at.saturating_sub(now))))
+    }
+
     fn spec(&self, queue: &str) -> Result<QueueSpec, AwsError> {
         self.lock().queues.get(queue).map(|queue| queue.spec.clone()).ok_or_else(no_such_queue)
+    }
+
+    /// Lets time pass for all messages.
+    pub(super) fn pass_time(&self, by: Duration) -> Result<(), AwsError> {
+        let mut inner = self.lock();
+        let Inner { queues, store, .. } = &mut *inner;
+        for queue in queues.values_mut() {
+            queue.pass_time(millis(by));
+            store.write(&queue.messages().map(|message| Change::Put(&queue.spec.name, message)).collect::<Vec<_>>())?;
+        }
+        drop(inner);
+        self.arrivals.values().for_each(|arrival| arrival.notify_waiters());
+        Ok(())
     }
 
     /// Forgets every message of the queue.

@@ -180,6 +180,23 @@ impl Queue {
         Some(message)
     }
 
+    /// Moves every message's times `by_ms` into the past.
+    pub(super) fn pass_time(&mut self, by_ms: u64) {
+        let earlier = |times: &BTreeSet<(u64, u64)>| times.iter().map(|&(at, seq)| (at.saturating_sub(by_ms), seq)).collect();
+        self.hidden = earlier(&self.hidden);
+        self.by_age = earlier(&self.by_age);
+        for message in self.messages.values_mut() {
+            message.content.sent_at = message.content.sent_at.saturating_sub(by_ms);
+            message.delivery.visible_at = message.delivery.visible_at.saturating_sub(by_ms);
+            message.delivery.first_received_at = message.delivery.first_received_at.map(|at| at.saturating_sub(by_ms));
+        }
+    }
+
+    /// Every message, in no order.
+    pub(super) fn messages(&self) -> impl Iterator<Item = &Message> {
+        self.messages.values()
+    }
+
     /// When the next hidden message becomes visible.
     pub(super) fn next_visible_at(&self) -> Option<u64> {
         self.hidden.first().map(|&(visible_at, _)| visible_at)

@@ -70,10 +70,10 @@ pub fn http_event(parts: &Parts, body: &Bytes, matched: &Matched, peer: SocketAd
 }
 
 /// EventBridge's event for a schedule's tick.
-pub fn scheduled_event(rule: &str) -> Value {
+pub fn scheduled_event(rule: &str, at: jiff::Timestamp) -> Value {
     json!({
         "version": "0", "id": uuid::Uuid::new_v4().to_string(), "detail-type": "Scheduled Event", "source": "aws.events",
-        "account": ACCOUNT, "time": jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(), "region": REGION,
+        "account": ACCOUNT, "time": at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(), "region": REGION,
         "resources": [format!("arn:aws:events:{REGION}:{ACCOUNT}:rule/{rule}")], "detail": {},
     })
 }

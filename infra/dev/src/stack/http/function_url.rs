@@ -3,6 +3,7 @@
 use super::api::EVENT_LIMIT;
 use super::event::{Matched, http_event};
 use super::reply::{Head, buffered_reply, platform_reply, respond};
+use crate::aws::Moment;
 use crate::stack::lambda::{Outcome, Pool};
 use axum::body::Body;
 use axum::extract::{ConnectInfo, State};
@@ -19,12 +20,45 @@ const SEPARATOR: [u8; 8] = [0; 8];
 /// A prelude is small; what has no separator within this has no prelude.
 const PRELUDE_LIMIT: usize = 128 * 1024;
 
+/// A request to a function's URL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UrlCall {
+    /// The function's package.
+    pub function: String,
+    pub method: String,
+    pub path: String,
+}
+
+/// What happens to a request in place of its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UrlFault {
+    /// The connection closes.
+    Drop,
+    /// Nothing, until the caller gives up.
+    Hang,
+}
+
+/// Asked before a function is invoked over its URL, and after it has begun its answer; `None` lets the request go on.
+pub type UrlFaultHook = Arc<dyn Fn(&UrlCall, Moment) -> Option<UrlFault> + Send + Sync>;
+
 /// A function behind its URL.
 #[derive(Clone)]
 pub struct FunctionFace {
     pub pool: Arc<Pool>,
     /// `InvokeMode: RESPONSE_STREAM`.
     pub streaming: bool,
+    pub faults: Option<UrlFaultHook>,
+}
+
+impl FunctionFace {
+    async fn ask(&self, call: &UrlCall, moment: Moment) {
+        match self.faults.as_ref().and_then(|hook| hook(call, moment)) {
+            None => {}
+            // The connection's task ends by unwinding, without a panic's message: the socket closes, nothing is sent.
+            Some(UrlFault::Drop) => std::panic::resume_unwind(Box::new("the connection is dropped")),
+            Some(UrlFault::Hang) => std::future::pending().await,
+        }
+    }
 }
 
 /// Answers one request to a function URL.
@@ -42,6 +76,8 @@ pub async fn handle_request(
     if event.len() > EVENT_LIMIT {
         return too_large();
     }
+    let call = UrlCall { function: face.pool.package().to_owned(), method: parts.method.to_string(), path: parts.uri.path().to_owned() };
+    face.ask(&call, Moment::Before).await;
     let response = match face.pool.invoke(event.into()).await {
         Outcome::Stream(chunks) => streamed_reply(chunks).await,
         // With RESPONSE_STREAM only a streamed response has a prelude: a returned value goes out as it is.
@@ -49,6 +85,7 @@ pub async fn handle_request(
         Outcome::Payload(payload) => buffered_reply(&payload),
         Outcome::Failed(_) => None,
     };
+    face.ask(&call, Moment::After).await;
     response.unwrap_or_else(|| platform_reply(StatusCode::BAD_GATEWAY, "Internal Server Error"))
 }
 

@@ -5,7 +5,7 @@ use super::process::{Launch, Obituary, Process};
 use super::runtime_api::{Invocation, Reply};
 use bytes::Bytes;
 use serde_json::json;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -50,6 +50,7 @@ pub struct Pool {
     /// Processes in a row that died before they asked for an event.
     failed_starts: AtomicU32,
     closed: AtomicBool,
+    under_way: AtomicUsize,
 }
 
 impl Pool {
@@ -61,6 +62,7 @@ impl Pool {
             busy: Mutex::default(),
             failed_starts: AtomicU32::new(0),
             closed: AtomicBool::new(false),
+            under_way: AtomicUsize::new(0),
         })
     }
 
@@ -79,10 +81,32 @@ impl Pool {
         locked(&self.busy).len()
     }
 
+    /// Invocations that have not ended, those included that wait for a process.
+    pub fn under_way(&self) -> usize {
+        self.under_way.load(Ordering::Acquire)
+    }
+
+    /// The process ids of all processes.
+    pub fn pids(&self) -> Vec<u32> {
+        locked(&self.idle).iter().chain(locked(&self.busy).iter()).filter_map(|process| process.pid()).collect()
+    }
+
+    /// Kills the idle processes: the next invocations start cold.
+    pub fn recycle(&self) {
+        for process in std::mem::take(&mut *locked(&self.idle)) {
+            process.kill();
+        }
+    }
+
     /// Invokes the function and waits for its response. The function runs to its end even when the caller stops waiting.
     pub async fn invoke(self: &Arc<Self>, event: Bytes) -> Outcome {
         let (sender, receiver) = oneshot::channel();
-        tokio::spawn(Arc::clone(self).run(event, sender));
+        self.under_way.fetch_add(1, Ordering::AcqRel);
+        let pool = Arc::clone(self);
+        tokio::spawn(async move {
+            Arc::clone(&pool).run(event, sender).await;
+            pool.under_way.fetch_sub(1, Ordering::AcqRel);
+        });
         receiver.await.unwrap_or_else(|_| Outcome::Failed(Failure::new("Service.Exception", "the stack goes down".to_owned())))
     }
 

@@ -82,6 +82,7 @@ enum Order {
 /// A live process and its inbox.
 pub(super) struct Process {
     pub(super) inbox: mpsc::Sender<Invocation>,
+    pid: Option<u32>,
     order: watch::Sender<Order>,
     obituary: watch::Receiver<Option<Obituary>>,
     lines: Arc<Mutex<VecDeque<String>>>,
@@ -116,6 +117,7 @@ impl Process {
             .kill_on_drop(true)
             .spawn()
             .map_err(|error| std::io::Error::new(error.kind(), format!("{}: {error}", launch.binary.display())))?;
+        let pid = child.id();
         let lines = Arc::new(Mutex::new(VecDeque::new()));
         let readers = [
             child.stdout.take().map(|output| tokio::spawn(read_lines(output, Arc::clone(launch), Arc::clone(&lines)))),
@@ -137,12 +139,17 @@ impl Process {
             _ = obituary_sender.send(Some(Obituary { how, at_start: !seat.was_ready(), last_lines: snapshot(&kept) }));
             seat.close();
         });
-        Ok(Self { inbox, order, obituary, lines })
+        Ok(Self { inbox, pid, order, obituary, lines })
     }
 
     /// Whether it still runs, as far as anybody knows.
     pub(super) fn is_alive(&self) -> bool {
         self.obituary.borrow().is_none() && !self.inbox.is_closed()
+    }
+
+    /// The system's number for it.
+    pub(super) fn pid(&self) -> Option<u32> {
+        self.pid
     }
 
     /// Kills it at once.

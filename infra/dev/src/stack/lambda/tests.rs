@@ -142,7 +142,7 @@ fn client() -> reqwest::Client {
 #[tokio::test]
 async fn a_function_url_streams_chunk_by_chunk() {
     let fixture = fixture(Duration::from_secs(20), &[]);
-    let face = FunctionFace { pool: Arc::clone(&fixture.pool), streaming: true };
+    let face = FunctionFace { pool: Arc::clone(&fixture.pool), streaming: true, faults: None };
     let url = serve(Router::new().fallback(handle_url).with_state(face)).await;
     let request = client().post(url).header("content-type", "text/plain").body("stream");
     let mut response = request.send().await.unwrap();
