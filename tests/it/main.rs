@@ -12,5 +12,6 @@ mod issue_to_pr;
 mod operate;
 mod question;
 mod secrets;
+mod sweep;
 mod template;
 mod world;

@@ -11,4 +11,5 @@ pub mod cli;
 pub mod model;
 pub mod operations;
 pub mod stack;
+pub mod sweep;
 pub mod template;

@@ -14,6 +14,7 @@ mod redrive;
 mod runs;
 mod send;
 mod setup;
+mod sweep;
 mod timeline;
 mod top;
 mod up;
@@ -76,6 +77,8 @@ enum Command {
     /// Send a queue's dead letters to it again.
     #[command(after_help = STACK_HELP)]
     Redrive(redrive::Arguments),
+    /// Play every journey again for every call in it, with a fault at that call.
+    Sweep(sweep::Arguments),
     /// Check every prerequisite, and say what mends what is missing.
     Doctor(doctor::Arguments),
 }
@@ -94,6 +97,7 @@ pub async fn run() -> ExitCode {
         Command::Runs(arguments) => runs::run(arguments).await,
         Command::Logs(arguments) => logs::run(arguments).await,
         Command::Redrive(arguments) => redrive::run(arguments).await,
+        Command::Sweep(arguments) => sweep::run(arguments).await,
         Command::Doctor(arguments) => doctor::run(arguments).await,
     };
     done.unwrap_or_else(|error| {

@@ -12,12 +12,7 @@ use std::path::PathBuf;
 /// # Errors
 /// What could not be built, installed or read.
 pub(super) async fn prepare(project: &Project, data_dir: PathBuf, build: bool, progress: &Progress) -> anyhow::Result<StackConfig> {
-    let bin_dir = project.bin_dir()?;
-    if build {
-        let packages = project.function_packages()?;
-        let step = progress.step(&format!("Building {} functions", packages.len()));
-        build_functions(project.root(), &bin_dir, Build::Functions(&packages), |line| step.detail(line)).await?;
-    }
+    let bin_dir = built(project, build, progress).await?;
     let mut config = StackConfig::new(project.template(), data_dir, bin_dir);
     config.model = model_from_env()?;
     let agent = setting("PATCHBAY_AGENT");
@@ -29,6 +24,25 @@ pub(super) async fn prepare(project: &Project, data_dir: PathBuf, build: bool, p
         config.task_env_overrides.insert("PATCHBAY_AGENT".to_owned(), agent);
     }
     Ok(config)
+}
+
+/// A configuration for stacks that need neither Aider nor a model; each brings a data folder of its own.
+///
+/// # Errors
+/// What could not be built.
+pub(super) async fn scripted(project: &Project, build: bool, progress: &Progress) -> anyhow::Result<StackConfig> {
+    let bin_dir = built(project, build, progress).await?;
+    Ok(StackConfig::new(project.template(), PathBuf::new(), bin_dir))
+}
+
+async fn built(project: &Project, build: bool, progress: &Progress) -> anyhow::Result<PathBuf> {
+    let bin_dir = project.bin_dir()?;
+    if build {
+        let packages = project.function_packages()?;
+        let step = progress.step(&format!("Building {} functions", packages.len()));
+        build_functions(project.root(), &bin_dir, Build::Functions(&packages), |line| step.detail(line)).await?;
+    }
+    Ok(bin_dir)
 }
 
 /// The model of the environment: all three variables, or none for the scripted one.

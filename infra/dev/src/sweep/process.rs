@@ -1,0 +1,75 @@
+//! Which process is at the other end of a loopback connection, found in /proc as `ss -p` does it.
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::fs;
+use std::net::SocketAddr;
+
+/// The process among `pids` that holds the connection's end `peer`; `None` where there is no /proc.
+pub(super) fn owner_of(peer: SocketAddr, pids: &[u32]) -> Option<u32> {
+    let inode = ["/proc/net/tcp", "/proc/net/tcp6"].iter().find_map(|table| find_inode(&fs::read_to_string(table).ok()?, peer))?;
+    let socket = format!("socket:[{inode}]");
+    let holds = |pid: &u32| {
+        let open = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+        open.filter_map(|file| fs::read_link(file.path()).ok()).any(|target| target.as_os_str() == socket.as_str())
+    };
+    pids.iter().copied().find(holds)
+}
+
+/// kill -9.
+///
+/// # Errors
+/// What the system says, above all that there is no such process.
+pub(super) fn kill_now(pid: u32) -> nix::Result<()> {
+    kill(Pid::from_raw(i32::try_from(pid).unwrap_or(i32::MAX)), Signal::SIGKILL)
+}
+
+/// The inode of the socket whose own address is `peer`, in the kernel's table of connections.
+fn find_inode(table: &str, peer: SocketAddr) -> Option<u64> {
+    let wanted = in_table(peer);
+    table.lines().skip(1).find_map(|line| {
+        let mut fields = line.split_whitespace();
+        if fields.nth(1)? != wanted {
+            return None;
+        }
+        // local, remote, state, queues, timer, retransmits, user, timeout, inode.
+        fields.nth(7)?.parse().ok().filter(|inode| *inode != 0)
+    })
+}
+
+/// An address as the kernel's tables write it: each 32 bits in the machine's order.
+fn in_table(address: SocketAddr) -> String {
+    let words: String = match address {
+        SocketAddr::V4(v4) => format!("{:08X}", u32::from_ne_bytes(v4.ip().octets())),
+        SocketAddr::V6(v6) => {
+            let octets = v6.ip().octets();
+            octets.chunks(4).filter_map(|word| Some(format!("{:08X}", u32::from_ne_bytes(word.try_into().ok()?)))).collect()
+        }
+    };
+    format!("{words}:{:04X}", address.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_is_found_in_the_kernels_table() {
+        let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n   \
+             0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 111 1 0 100 0 0 10 0\n   \
+             1: 0100007F:A3F2 0100007F:1F90 01 00000000:00000000 00:00000000 00000000  1000        0 222 1 0 20 4 30 10 -1\n";
+        assert_eq!(find_inode(table, "127.0.0.1:41970".parse().unwrap()), Some(222));
+        assert_eq!(find_inode(table, "127.0.0.1:8080".parse().unwrap()), Some(111));
+        assert_eq!(find_inode(table, "127.0.0.1:1".parse().unwrap()), None);
+        assert_eq!(in_table("[::1]:16".parse().unwrap()), "00000000000000000000000001000000:0010");
+    }
+
+    #[test]
+    fn the_own_process_holds_its_own_connections() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let peer = client.local_addr().unwrap();
+        assert_eq!(owner_of(peer, &[1, std::process::id()]), Some(std::process::id()));
+        assert_eq!(owner_of(peer, &[]), None);
+    }
+}

@@ -1,0 +1,254 @@
+//! One journey played once in a running stack, with or without a fault: people's steps, the time that must pass, and
+//! what came of it.
+
+use super::clock::Clock;
+use super::journey::{Deed, Journey, Step, When};
+use super::point::{Fault, Point};
+use super::runs::{StoredRun, runs_of};
+use super::tap::{Seen, Tap};
+use super::verdict::{self, Verdict};
+use crate::stack::forge::PERSON;
+use crate::stack::{Stack, StackConfig};
+use anyhow::Context as _;
+use jiff::Timestamp;
+use patchbay_testing::github::LocalGithub;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How often a stack is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(8);
+/// So many looks in a row must see nothing at work before time may pass: between a message and the function that takes
+/// it there is a moment in which neither shows.
+const QUIET_LOOKS: u32 = 3;
+/// The same while an agent works that will not end by itself: it has its own quiet moments.
+const QUIET_LOOKS_WITH_TASK: u32 = 40;
+/// How long something may be at work without rest. Nothing waits for this when things work.
+const PATIENCE: Duration = Duration::from_secs(90);
+/// How much time may pass until everything has come to rest: the longest deadline of a run, and some.
+const LONGEST: Duration = Duration::from_secs(3 * 3600);
+/// The thread in which people ask.
+const THREAD: u64 = 1;
+
+/// A stack with a tap and a clock, on which journeys are played one after the other.
+pub(super) struct Theatre {
+    pub(super) stack: Stack,
+    tap: Arc<Tap>,
+    clock: Clock,
+    played: u32,
+    _folder: tempfile::TempDir,
+}
+
+/// What one play was.
+pub(super) struct Play {
+    pub(super) seen: Seen,
+    pub(super) verdict: Verdict,
+    /// How much time was left out.
+    pub(super) passed: Duration,
+    pub(super) took: Duration,
+}
+
+impl Theatre {
+    /// Starts a stack of its own; `config` names the binaries.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub(super) async fn open(mut config: StackConfig) -> anyhow::Result<Self> {
+        let folder = tempfile::Builder::new().prefix("patchbay-sweep-").tempdir()?;
+        config.data_dir = folder.path().to_owned();
+        let tap = Tap::install(&mut config);
+        let stack = Stack::start(config).await?;
+        tap.connect(&stack);
+        Ok(Self { stack, tap, clock: Clock::default(), played: 0, _folder: folder })
+    }
+
+    /// How many plays this stack has seen.
+    pub(super) fn played(&self) -> u32 {
+        self.played
+    }
+
+    /// Ends the stack.
+    pub(super) async fn close(self) {
+        self.stack.shutdown().await;
+    }
+
+    /// Plays a journey for an organisation of its own.
+    ///
+    /// # Errors
+    /// When the stack itself fails; what Patchbay does wrong is in the verdict.
+    pub(super) async fn play(&mut self, journey: &Journey, fault: Option<(Point, Fault)>) -> anyhow::Result<Play> {
+        self.played += 1;
+        let owner = format!("{}-{}", journey.name, self.played);
+        let scene = Scene::set(self, journey, owner).await?;
+        let (started, passed) = (Instant::now(), self.clock.passed());
+        // A call's number counts from the process's start: whoever is struck, or recorded, starts cold.
+        let starts_cold = |package: &str| fault.as_ref().is_none_or(|(point, _)| point.kind.caller == package);
+        self.stack.pools().iter().filter(|pool| starts_cold(pool.package())).for_each(|pool| pool.recycle());
+        self.tap.start(fault);
+        let ended = scene.unfold().await;
+        let seen = self.tap.stop();
+        let passed = self.clock.passed().saturating_sub(passed);
+        let mut verdict = verdict::judge(&self.stack, journey, &scene.owner, &scene.repository).await?;
+        if let Err(error) = ended {
+            verdict.violations.push(format!("{error:#}"));
+        }
+        verdict.violations.extend(seen.trouble.iter().map(|trouble| format!("the sweep itself: {trouble}")));
+        Ok(Play { seen, verdict, passed, took: started.elapsed() })
+    }
+}
+
+/// One play's place.
+struct Scene<'a> {
+    theatre: &'a Theatre,
+    journey: &'a Journey,
+    github: Arc<LocalGithub>,
+    owner: String,
+    repository: String,
+    installation: u64,
+}
+
+/// What must be waited for.
+enum Next {
+    /// A message can be received after this long.
+    Message(Duration),
+    /// The reaper's tick after this long finds something to do.
+    Tick(Duration),
+}
+
+impl<'a> Scene<'a> {
+    /// An organisation with the App and one repository, known to the stack.
+    async fn set(theatre: &'a Theatre, journey: &'a Journey, owner: String) -> anyhow::Result<Self> {
+        let github = Arc::clone(theatre.stack.forge().local().context("the sweep needs the local GitHub")?);
+        github.create_org(&owner, PERSON)?;
+        let installation = github.install_app(&owner)?;
+        github.create_repository(&owner, "swept", journey.files)?;
+        let repository = format!("{owner}/swept");
+        let scene = Self { theatre, journey, github, owner, repository, installation };
+        scene.rest().await?;
+        Ok(scene)
+    }
+
+    /// Everything from the first step until nothing is left to happen.
+    async fn unfold(&self) -> anyhow::Result<()> {
+        let begun = self.theatre.clock.passed();
+        let mut steps = self.journey.steps.iter().peekable();
+        loop {
+            while let Some(step) = steps.next_if(|step| step.when == When::AtOnce) {
+                self.perform(step)?;
+            }
+            self.rest().await?;
+            let now = Timestamp::now();
+            let runs = runs_of(&self.theatre.stack, &self.owner).await?;
+            if steps.peek().is_some_and(|step| self.is_time(step, &runs)) {
+                steps.next().map(|step| self.perform(step)).transpose()?;
+                continue;
+            }
+            match self.next(&runs, now)? {
+                Some(Next::Message(after)) => self.pass(after).await?,
+                Some(Next::Tick(after)) => {
+                    self.pass(after).await?;
+                    // One that fails is in the function's log; the next comes a minute later.
+                    _ = self.theatre.stack.tick_at("run-reaper", self.theatre.clock.now()).await;
+                }
+                // What a step waits for will not come any more: people do it all the same.
+                None => match steps.next() {
+                    Some(step) => self.perform(step)?,
+                    None => return Ok(()),
+                },
+            }
+            anyhow::ensure!(self.theatre.clock.passed().saturating_sub(begun) < LONGEST, "not at rest after {LONGEST:?}: {}", story(&runs));
+        }
+    }
+
+    fn perform(&self, step: &Step) -> anyhow::Result<()> {
+        match step.deed {
+            Deed::OpenIssue { title, body } => self.github.open_issue(&self.repository, PERSON, title, body, &[]).map(drop),
+            Deed::Comment(body) => self.github.comment(&self.repository, THREAD, PERSON, body).map(drop),
+            Deed::Uninstall => self.github.uninstall_app(self.installation),
+        }
+    }
+
+    /// Whether a step's time has come, now that nothing is at work.
+    fn is_time(&self, step: &Step, runs: &[StoredRun]) -> bool {
+        match step.when {
+            When::AtOnce => true,
+            When::Settled => self.next(runs, Timestamp::now()).is_ok_and(|next| next.is_none()),
+            When::Working => {
+                let works = |text: &str| text.contains("⚙️");
+                self.theatre.stack.has_task() && self.github.comments(&self.repository, THREAD).iter().any(|comment| works(&comment.body))
+            }
+        }
+    }
+
+    /// Waits until nothing is at work. An agent is waited for as well, unless it works until it is stopped.
+    async fn rest(&self) -> anyhow::Result<()> {
+        let stack = &self.theatre.stack;
+        let deadline = Instant::now() + PATIENCE;
+        let (mut quiet, mut calls) = (0, self.theatre.tap.count());
+        loop {
+            let (busy, task, count) = (stack.at_work().await, stack.has_task(), self.theatre.tap.count());
+            let still = busy.is_empty() && count == calls && (!task || (self.journey.agent_hangs && !stack.has_stopping_task()));
+            quiet = if still { quiet + 1 } else { 0 };
+            calls = count;
+            if quiet >= if task { QUIET_LOOKS_WITH_TASK } else { QUIET_LOOKS } {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                let what = if busy.is_empty() { "a task".to_owned() } else { busy.join(", ") };
+                anyhow::bail!("at work without rest for {PATIENCE:?}: {what}");
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// What happens next if nobody does anything.
+    fn next(&self, runs: &[StoredRun], now: Timestamp) -> anyhow::Result<Option<Next>> {
+        let mut messages = Vec::new();
+        for queue in self.theatre.stack.working_queues() {
+            let queue = self.theatre.stack.aws().queue(queue.name()).context("the sweep needs the stack's own SQS")?;
+            messages.extend(queue.next_visible_in()?);
+        }
+        let tick = self.reason_to_tick(runs, now);
+        Ok(match (messages.into_iter().min(), tick) {
+            (Some(message), Some(tick)) if message <= tick => Some(Next::Message(message)),
+            (_, Some(tick)) => Some(Next::Tick(tick)),
+            (Some(message), None) => Some(Next::Message(message)),
+            (None, None) => None,
+        })
+    }
+
+    /// After how long the reaper will find something to do.
+    fn reason_to_tick(&self, runs: &[StoredRun], now: Timestamp) -> Option<Duration> {
+        let clock = &self.theatre.clock;
+        let due = runs.iter().filter_map(|stored| stored.due_at).min();
+        let due = due.map(|at| clock.until_minute(1, Duration::try_from(at.duration_since(now)).unwrap_or_default()));
+        let all_over = runs.iter().all(|stored| stored.run.state.is_terminal());
+        let orphan = (all_over && self.theatre.stack.has_task()).then(|| clock.until_minute(1, Duration::ZERO));
+        // What failed within the last minute may still be under way: the reaper leaves it alone.
+        let failed = self.has_failed_delivery().then(|| clock.until_minute(5, Duration::from_secs(60)));
+        [due, orphan, failed].into_iter().flatten().min()
+    }
+
+    /// Whether the last attempt to deliver some event failed.
+    fn has_failed_delivery(&self) -> bool {
+        let deliveries = self.github.deliveries();
+        let is_last = |index: usize, guid: &str| !deliveries.iter().skip(index + 1).any(|later| later.guid == guid);
+        let failed = |status: Option<u16>| status.is_some_and(|status| !(200..300).contains(&status));
+        deliveries.iter().enumerate().any(|(index, delivery)| failed(delivery.status_code) && is_last(index, &delivery.guid))
+    }
+
+    async fn pass(&self, by: Duration) -> anyhow::Result<()> {
+        // Times are kept in milliseconds here and in whole seconds there.
+        self.theatre.clock.pass(&self.theatre.stack, by + Duration::from_millis(5)).await
+    }
+}
+
+/// Where the runs stand, for people.
+fn story(runs: &[StoredRun]) -> String {
+    let one = |stored: &StoredRun| {
+        let run = &stored.run;
+        let pending: Vec<&str> = run.outbox.iter().map(|pending| pending.effect.name()).collect();
+        format!("{} is {} in attempt {} with [{}] to do", run.id, run.state.name(), run.attempt, pending.join(", "))
+    };
+    runs.iter().map(one).collect::<Vec<_>>().join("; ")
+}

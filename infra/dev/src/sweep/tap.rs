@@ -1,0 +1,261 @@
+//! The tap on every call that leaves a process: it records them, and strikes at one of them.
+//!
+//! One tap serves one stack: AWS, the local GitHub and the functions' URLs ask it before and after each call.
+
+use super::point::{Fault, Kind, Point};
+use super::process::{kill_now, owner_of};
+use crate::aws::{self, Aws, Call, Moment};
+use crate::stack::http::function_url::{UrlFault, UrlFaultHook};
+use crate::stack::lambda::Pool;
+use crate::stack::{STACK_NAME, Stack, StackConfig};
+use patchbay_testing::github::{self as forge, ForgeCall};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::Duration;
+
+/// The one caller that is no function.
+pub(super) const TASK: &str = "agent-task";
+/// A task that is being killed must not hear anything meanwhile; this is long enough for the slowest machine.
+const DYING: Duration = Duration::from_secs(60);
+/// What ECS says when a machine fails.
+const LOST: &str = "The machine under the task failed";
+
+/// The tap of one stack.
+#[derive(Default)]
+pub(super) struct Tap {
+    watch: Mutex<Watch>,
+    /// Known once the stack is up.
+    reach: OnceLock<Reach>,
+}
+
+struct Reach {
+    pools: Vec<Arc<Pool>>,
+    aws: Weak<Aws>,
+}
+
+/// What is seen between `start` and `stop`.
+#[derive(Default)]
+struct Watch {
+    on: bool,
+    begun: BTreeMap<Kind, u32>,
+    answered: BTreeMap<Kind, u32>,
+    points: Vec<Point>,
+    armed: Option<(Point, Fault)>,
+    struck: bool,
+    trouble: Vec<String>,
+    /// Every call, watched or not.
+    count: u64,
+}
+
+/// What a watch saw.
+#[derive(Debug)]
+pub(super) struct Seen {
+    /// Every call, in order.
+    pub(super) points: Vec<Point>,
+    /// Whether the armed point came.
+    pub(super) struck: bool,
+    /// What the tap itself could not do.
+    pub(super) trouble: Vec<String>,
+}
+
+impl Tap {
+    /// Makes a configuration ask a new tap.
+    pub(super) fn install(config: &mut StackConfig) -> Arc<Self> {
+        let tap = Arc::<Self>::default();
+        config.faults = Some(tap.on_aws());
+        config.forge_faults = Some(tap.on_forge());
+        config.url_faults = Some(tap.on_urls());
+        tap
+    }
+
+    /// Lets the tap find the stack's processes.
+    pub(super) fn connect(&self, stack: &Stack) {
+        // A second stack with the same tap would be a mistake of this module alone.
+        _ = self.reach.set(Reach { pools: stack.pools().to_vec(), aws: Arc::downgrade(stack.aws()) });
+    }
+
+    /// Begins to watch, and strikes at the point if one is named.
+    pub(super) fn start(&self, armed: Option<(Point, Fault)>) {
+        let count = self.lock().count;
+        *self.lock() = Watch { on: true, armed, count, ..Watch::default() };
+    }
+
+    /// Ends the watch.
+    pub(super) fn stop(&self) -> Seen {
+        let mut watch = self.lock();
+        watch.on = false;
+        Seen { points: std::mem::take(&mut watch.points), struck: watch.struck, trouble: std::mem::take(&mut watch.trouble) }
+    }
+
+    /// How many calls there were: a change means that something is at work.
+    pub(super) fn count(&self) -> u64 {
+        self.lock().count
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Watch> {
+        self.watch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn on_aws(self: &Arc<Self>) -> aws::FaultHook {
+        let tap = Arc::clone(self);
+        Arc::new(move |call, moment| {
+            if !tap.is_on() {
+                return None;
+            }
+            let kind = Kind { caller: call.caller.clone(), call: name_of(call) };
+            let kill = || tap.kill_function(&call.caller, call.peer);
+            if tap.see(kind, moment == Moment::Before, kill).is_some() {
+                cut();
+            }
+            None
+        })
+    }
+
+    fn on_forge(self: &Arc<Self>) -> forge::FaultHook {
+        let tap = Arc::clone(self);
+        Arc::new(move |call, moment| {
+            if !tap.is_on() {
+                return None;
+            }
+            let caller = tap.caller_of(call);
+            let kind = Kind { caller: caller.clone(), call: format!("{} {}", call.method, call.route) };
+            let kill = || if caller == TASK { tap.lose_tasks() } else { tap.kill_function(&caller, call.peer) };
+            let strike = tap.see(kind, moment == forge::Moment::Before, kill)?;
+            let dies = caller == TASK && strike != Fault::DropResponse;
+            Some(if dies { forge::Fault::Delay(DYING) } else { forge::Fault::Drop })
+        })
+    }
+
+    fn on_urls(self: &Arc<Self>) -> UrlFaultHook {
+        let tap = Arc::clone(self);
+        Arc::new(move |call, moment| {
+            if !tap.is_on() {
+                return None;
+            }
+            let kind = Kind { caller: TASK.to_owned(), call: format!("{} {} {}", call.function, call.method, call.path) };
+            let strike = tap.see(kind, moment == Moment::Before, || tap.lose_tasks())?;
+            Some(if strike == Fault::DropResponse { UrlFault::Drop } else { UrlFault::Hang })
+        })
+    }
+
+    fn is_on(&self) -> bool {
+        let mut watch = self.lock();
+        watch.count += 1;
+        watch.on
+    }
+
+    /// Notes a call; strikes if it is the one. Then the caller gets no answer.
+    fn see(&self, kind: Kind, before: bool, kill: impl FnOnce() -> Result<(), String>) -> Option<Fault> {
+        let mut watch = self.lock();
+        let counts = if before { &mut watch.begun } else { &mut watch.answered };
+        let nth = counts.entry(kind.clone()).or_default();
+        *nth += 1;
+        let point = Point { kind, nth: *nth };
+        let hit = |(armed, fault): &&(Point, Fault)| *armed == point && before == (*fault == Fault::KillBefore);
+        let strike = watch.armed.as_ref().filter(|_| !watch.struck).filter(hit).map(|(_, fault)| *fault);
+        if before {
+            watch.points.push(point.clone());
+        }
+        let fault = strike?;
+        watch.struck = true;
+        drop(watch);
+        if fault != Fault::DropResponse
+            && let Err(trouble) = kill()
+        {
+            self.lock().trouble.push(format!("{point}: {trouble}"));
+        }
+        Some(fault)
+    }
+
+    /// The function whose process made a request to the forge; whoever is none belongs to the task.
+    fn caller_of(&self, call: &ForgeCall) -> String {
+        let (Some(reach), Some(peer)) = (self.reach.get(), call.peer) else { return TASK.to_owned() };
+        let owner = reach.pools.iter().find(|pool| owner_of(peer, &pool.pids()).is_some());
+        owner.map_or(TASK, |pool| pool.package()).to_owned()
+    }
+
+    fn kill_function(&self, package: &str, peer: Option<SocketAddr>) -> Result<(), String> {
+        let reach = self.reach.get().ok_or("the stack is not up")?;
+        let pool = reach.pools.iter().find(|pool| pool.package() == package).ok_or_else(|| format!("there is no function {package}"))?;
+        let peer = peer.ok_or("the call has no address")?;
+        let pid = owner_of(peer, &pool.pids()).ok_or_else(|| format!("no process of {package} holds {peer}"))?;
+        kill_now(pid).map_err(|error| format!("process {pid} cannot be killed: {error}"))
+    }
+
+    fn lose_tasks(&self) -> Result<(), String> {
+        let aws = self.reach.get().and_then(|reach| reach.aws.upgrade()).ok_or("the stack is not up")?;
+        aws.lose_tasks(LOST);
+        Ok(())
+    }
+}
+
+/// Ends the connection's task: its socket closes, nothing is sent.
+fn cut() {
+    std::panic::resume_unwind(Box::new("the connection is dropped"));
+}
+
+/// The call without what differs from run to run.
+fn name_of(call: &Call) -> String {
+    let resources: Vec<&str> = match call.service {
+        // Task ids: one journey has one task.
+        "ecs" => Vec::new(),
+        "s3" => call.resources.iter().map(|path| path.split('/').nth(1).unwrap_or(path)).collect(),
+        "kms" | "secretsmanager" => Vec::new(),
+        _ => call.resources.iter().map(String::as_str).collect(),
+    };
+    let own = format!("{STACK_NAME}-");
+    let resources: Vec<&str> = resources.into_iter().map(|name| name.strip_prefix(&own).unwrap_or(name)).collect();
+    format!("{} {}", call.action(), resources.join("+")).trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind(call: &str) -> Kind {
+        Kind { caller: "run-results".to_owned(), call: call.to_owned() }
+    }
+
+    #[test]
+    fn it_strikes_once_at_the_named_call_and_moment() {
+        let tap = Tap::default();
+        let check = |call: &str, before: bool| {
+            let mut killed = false;
+            let cut = tap.see(kind(call), before, || {
+                killed = true;
+                Ok(())
+            });
+            (cut.is_some(), killed)
+        };
+        tap.start(Some((Point { kind: kind("a"), nth: 2 }, Fault::KillAfter)));
+        assert_eq!(check("a", true), (false, false));
+        assert_eq!(check("b", true), (false, false));
+        assert_eq!(check("a", false), (false, false));
+        assert_eq!(check("a", true), (false, false), "not before it took effect");
+        assert_eq!(check("a", false), (true, true));
+        assert_eq!(check("a", false), (false, false));
+        let seen = tap.stop();
+        assert!(seen.struck);
+        assert_eq!(
+            seen.points.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            ["run-results a #1", "run-results b #1", "run-results a #2"]
+        );
+        tap.start(Some((Point { kind: kind("a"), nth: 1 }, Fault::DropResponse)));
+        assert_eq!(check("a", true), (false, false));
+        assert_eq!(check("a", false), (true, false), "only the answer is lost");
+        assert!(tap.stop().struck);
+    }
+
+    #[test]
+    fn a_call_is_named_without_what_differs_from_run_to_run() {
+        let check = |service: &'static str, operation: &str, resource: &str, expected: &str| {
+            let call =
+                Call { service, operation: operation.to_owned(), resources: vec![resource.to_owned()], caller: String::new(), peer: None };
+            assert_eq!(name_of(&call), expected);
+        };
+        check("dynamodb", "PutItem", "patchbay-local-runs", "dynamodb:PutItem runs");
+        check("s3", "GetObject", "patchbay-local-bucket/results/ws_1/run_2/1.json", "s3:GetObject results");
+        check("ecs", "StopTask", "0123abcd", "ecs:StopTask");
+    }
+}
