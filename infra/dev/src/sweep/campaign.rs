@@ -212,18 +212,18 @@ impl Worker {
             (true, true) => play.verdict.ending.clone(),
         };
         let line = format!(
-            "[{}/{}] {} {} {}: {came} ({:.1} s, {} s passed)",
+            "[{}/{}] {} {} {}: {came} ({:.1} s, recovered after {} s)",
             self.total - left,
             self.total,
             job.journey.name,
             job.fault.name(),
             job.point,
             play.took.as_secs_f64(),
-            play.passed.as_secs()
+            play.recovered.as_secs()
         );
         (self.tell)(line);
         if let Some(result) = locked(&self.results).get_mut(&order) {
-            result.note(play.seen.struck, play.verdict.retried, play.passed);
+            result.note(play.seen.struck, play.verdict.retried, play.recovered);
             if !play.verdict.violations.is_empty() {
                 let what = play.verdict.violations.join("; ");
                 result.violations.push(Violation { point: job.point.clone(), fault: job.fault, what });

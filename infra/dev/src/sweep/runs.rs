@@ -13,6 +13,13 @@ pub(super) struct StoredRun {
     pub(super) due_at: Option<Timestamp>,
 }
 
+impl StoredRun {
+    /// Whether nothing is left to do for it.
+    pub(super) fn is_over(&self) -> bool {
+        self.run.state.is_terminal() && self.run.outbox.is_empty()
+    }
+}
+
 /// The runs of one owner's repositories.
 ///
 /// # Errors

@@ -43,8 +43,8 @@ pub(super) struct Theatre {
 pub(super) struct Play {
     pub(super) seen: Seen,
     pub(super) verdict: Verdict,
-    /// How much time was left out.
-    pub(super) passed: Duration,
+    /// How much time was left out until every run was over and had nothing left to do.
+    pub(super) recovered: Duration,
     pub(super) took: Duration,
 }
 
@@ -87,13 +87,13 @@ impl Theatre {
         self.tap.start(fault);
         let ended = scene.unfold().await;
         let seen = self.tap.stop();
-        let passed = self.clock.passed().saturating_sub(passed);
         let mut verdict = verdict::judge(&self.stack, journey, &scene.owner, &scene.repository).await?;
-        if let Err(error) = ended {
+        let recovered = ended.unwrap_or_else(|error| {
             verdict.violations.push(format!("{error:#}"));
-        }
+            self.clock.passed().saturating_sub(passed)
+        });
         verdict.violations.extend(seen.trouble.iter().map(|trouble| format!("the sweep itself: {trouble}")));
-        Ok(Play { seen, verdict, passed, took: started.elapsed() })
+        Ok(Play { seen, verdict, recovered, took: started.elapsed() })
     }
 }
 
@@ -128,9 +128,11 @@ impl<'a> Scene<'a> {
         Ok(scene)
     }
 
-    /// Everything from the first step until nothing is left to happen.
-    async fn unfold(&self) -> anyhow::Result<()> {
+    /// Everything from the first step until nothing is left to happen. Returns how much time was left out until the
+    /// runs were over: what passes after that is only spent messages coming once more.
+    async fn unfold(&self) -> anyhow::Result<Duration> {
         let begun = self.theatre.clock.passed();
+        let mut recovered = None;
         let mut steps = self.journey.steps.iter().peekable();
         loop {
             while let Some(step) = steps.next_if(|step| step.when == When::AtOnce) {
@@ -143,6 +145,11 @@ impl<'a> Scene<'a> {
                 steps.next().map(|step| self.perform(step)).transpose()?;
                 continue;
             }
+            let passed = self.theatre.clock.passed().saturating_sub(begun);
+            if steps.peek().is_none() && !runs.is_empty() && runs.iter().all(|stored| stored.is_over()) {
+                recovered.get_or_insert(passed);
+            }
+            anyhow::ensure!(passed < LONGEST, "not at rest after {LONGEST:?}: {}", story(&runs));
             match self.next(&runs, now)? {
                 Some(Next::Message(after)) => self.pass(after).await?,
                 Some(Next::Tick(after)) => {
@@ -153,10 +160,9 @@ impl<'a> Scene<'a> {
                 // What a step waits for will not come any more: people do it all the same.
                 None => match steps.next() {
                     Some(step) => self.perform(step)?,
-                    None => return Ok(()),
+                    None => return Ok(recovered.unwrap_or(passed)),
                 },
             }
-            anyhow::ensure!(self.theatre.clock.passed().saturating_sub(begun) < LONGEST, "not at rest after {LONGEST:?}: {}", story(&runs));
         }
     }
 

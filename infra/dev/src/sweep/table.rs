@@ -33,7 +33,7 @@ pub struct JourneyResult {
     pub struck: usize,
     /// Reruns in which the task was started again.
     pub retried: usize,
-    /// The longest time that had to pass until everything had come to rest, seconds.
+    /// The longest time that had to pass until every run was over and had nothing left to do, seconds.
     pub longest_seconds: u64,
     pub violations: Vec<Violation>,
 }
@@ -65,10 +65,10 @@ impl JourneyResult {
         }
     }
 
-    pub(super) fn note(&mut self, struck: bool, retried: bool, passed: Duration) {
+    pub(super) fn note(&mut self, struck: bool, retried: bool, recovered: Duration) {
         self.struck += usize::from(struck);
         self.retried += usize::from(retried);
-        self.longest_seconds = self.longest_seconds.max(passed.as_secs());
+        self.longest_seconds = self.longest_seconds.max(recovered.as_secs());
     }
 
     fn cells(&self) -> [String; 8] {

@@ -54,6 +54,16 @@ async fn failed_deliveries_are_asked_for_again_unless_they_were_refused_for_good
 }
 
 #[tokio::test]
+async fn a_tick_that_comes_late_counts_by_the_minute_for_which_it_was_scheduled() {
+    let stage = Stage::set().await;
+    stage.deliver(&[("answer-503", 503)], &["answer-503"]).await;
+    let now = minute(70, false);
+    let sweep = stage.reaper().sweep_scheduled(minute(70, true), now).await.unwrap();
+    assert_eq!(sweep.redelivered, 1);
+    assert_eq!(stage.reaper().sweep_scheduled(now, minute(70, true)).await.unwrap().redelivered, 0);
+}
+
+#[tokio::test]
 async fn the_log_is_not_read_every_minute_and_not_for_what_is_just_under_way() {
     let stage = Stage::set().await;
     stage.deliver(&[("answer-503", 503)], &["answer-503"]).await;
