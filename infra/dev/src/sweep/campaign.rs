@@ -12,8 +12,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-/// A stack is replaced after so many plays: what they leave behind makes it slow.
-const PLAYS_PER_STACK: u32 = 25;
 /// A journey is recorded so often: which calls it makes depends a little on who is faster.
 const RECORDINGS: usize = 2;
 
@@ -107,7 +105,7 @@ async fn record_all(options: &Options) -> anyhow::Result<Vec<(usize, &'static Jo
 
 /// Every call of a journey that goes well.
 async fn record(stack: StackConfig, journey: &Journey) -> anyhow::Result<Vec<Point>> {
-    let mut theatre = Theatre::open(stack).await?;
+    let mut theatre = Theatre::open(stack, journey).await?;
     let mut points: Vec<Point> = Vec::new();
     for _ in 0..RECORDINGS {
         let play = theatre.play(journey, None).await?;
@@ -176,12 +174,12 @@ impl Worker {
         let mut theatre: Option<Theatre> = None;
         while let Some((order, job)) = self.next() {
             let mut stage = match theatre.take() {
-                Some(open) if open.played() < PLAYS_PER_STACK => open,
+                Some(open) if open.suits(job.journey) => open,
                 old => {
                     if let Some(old) = old {
                         old.close().await;
                     }
-                    Theatre::open(self.options.stack.clone()).await?
+                    Theatre::open(self.options.stack.clone(), job.journey).await?
                 }
             };
             let play = stage.play(job.journey, Some((job.point.clone(), job.fault))).await?;

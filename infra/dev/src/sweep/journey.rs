@@ -7,6 +7,8 @@ pub struct Journey {
     pub name: &'static str,
     /// One line for people.
     pub about: &'static str,
+    /// Template parameters that differ from their defaults.
+    pub parameters: &'static [(&'static str, &'static str)],
     /// The repository's files on `main`.
     pub files: &'static [(&'static str, &'static str)],
     /// In order, each when its time has come.
@@ -69,6 +71,7 @@ pub const JOURNEYS: [Journey; 4] = [
     Journey {
         name: "change",
         about: "an issue becomes a pull request",
+        parameters: &[],
         files: &FILES,
         steps: &[Step {
             when: When::AtOnce,
@@ -83,6 +86,7 @@ pub const JOURNEYS: [Journey; 4] = [
     Journey {
         name: "question",
         about: "a question is answered",
+        parameters: &[],
         files: &FILES,
         steps: &[Step {
             when: When::AtOnce,
@@ -97,6 +101,7 @@ pub const JOURNEYS: [Journey; 4] = [
     Journey {
         name: "stop",
         about: "a comment stops a running agent",
+        parameters: &[],
         files: &FILES,
         steps: &[HANG, Step { when: When::Working, deed: Deed::Comment("@patchbay stop") }],
         agent_hangs: true,
@@ -105,6 +110,7 @@ pub const JOURNEYS: [Journey; 4] = [
     Journey {
         name: "uninstall",
         about: "the App is uninstalled while an agent runs",
+        parameters: &[],
         files: &FILES,
         steps: &[HANG, Step { when: When::Working, deed: Deed::Uninstall }],
         agent_hangs: true,

@@ -27,6 +27,8 @@ const QUIET_LOOKS_WITH_TASK: u32 = 40;
 const PATIENCE: Duration = Duration::from_secs(90);
 /// How much time may pass until everything has come to rest: the longest deadline of a run, and some.
 const LONGEST: Duration = Duration::from_secs(3 * 3600);
+/// A stack is replaced after so many plays: what they leave behind makes it slow.
+const PLAYS_PER_STACK: u32 = 25;
 /// The thread in which people ask.
 const THREAD: u64 = 1;
 
@@ -35,6 +37,7 @@ pub(super) struct Theatre {
     pub(super) stack: Stack,
     tap: Arc<Tap>,
     clock: Clock,
+    parameters: &'static [(&'static str, &'static str)],
     played: u32,
     _folder: tempfile::TempDir,
 }
@@ -49,22 +52,24 @@ pub(super) struct Play {
 }
 
 impl Theatre {
-    /// Starts a stack of its own; `config` names the binaries.
+    /// Starts a stack of its own for such journeys; `config` names the binaries.
     ///
     /// # Errors
     /// When it does not start.
-    pub(super) async fn open(mut config: StackConfig) -> anyhow::Result<Self> {
+    pub(super) async fn open(mut config: StackConfig, journey: &Journey) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("patchbay-sweep-").tempdir()?;
         config.data_dir = folder.path().to_owned();
+        let parameters = journey.parameters;
+        config.parameters.extend(parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let tap = Tap::install(&mut config);
         let stack = Stack::start(config).await?;
         tap.connect(&stack);
-        Ok(Self { stack, tap, clock: Clock::default(), played: 0, _folder: folder })
+        Ok(Self { stack, tap, clock: Clock::default(), parameters, played: 0, _folder: folder })
     }
 
-    /// How many plays this stack has seen.
-    pub(super) fn played(&self) -> u32 {
-        self.played
+    /// Whether this stack is still good for such a journey: with its parameters, and not slowed down by what was played.
+    pub(super) fn suits(&self, journey: &Journey) -> bool {
+        self.parameters == journey.parameters && self.played < PLAYS_PER_STACK
     }
 
     /// Ends the stack.

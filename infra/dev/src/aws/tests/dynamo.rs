@@ -72,3 +72,27 @@ async fn expired_items_are_swept() {
     assert_eq!(left.items().iter().map(|item| item["sk"].clone()).collect::<Vec<_>>(), [text("new")]);
     world.aws.shutdown().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn items_are_changed_in_place_where_that_is_wanted() {
+    let world = World::start().await;
+    let client = client(&world);
+    for sk in ["a", "b"] {
+        let put = client.put_item().table_name("runs").item("pk", text("w")).item("sk", text(sk));
+        put.item("due_shard", text("3")).item("due_at", text("2026-11-20T00:00:09Z")).send().await.unwrap();
+    }
+    let earlier = |item: &serde_json::Map<String, serde_json::Value>| {
+        let mut item = item.clone();
+        (item["sk"]["S"] == "a").then(|| {
+            item.insert("due_at".to_owned(), serde_json::json!({ "S": "2026-11-20T00:00:01Z" }));
+            item
+        })
+    };
+    let before = world.aws.calls();
+    assert_eq!(world.aws.change_items("runs", earlier).await.unwrap(), 1);
+    assert_eq!(world.aws.calls(), before, "nobody called");
+    let query = client.query().table_name("runs").index_name("due").key_condition_expression("due_shard = :s AND due_at < :t");
+    let query = query.expression_attribute_values(":s", text("3")).expression_attribute_values(":t", text("2026-11-20T00:00:05Z"));
+    assert_eq!(query.send().await.unwrap().items().iter().map(|item| item["sk"].clone()).collect::<Vec<_>>(), [text("a")]);
+    world.aws.shutdown().await;
+}

@@ -213,3 +213,24 @@ async fn dropping_the_emulation_alone_ends_its_tasks_too() {
     event(&mut events, "STOPPED").await;
     assert!(!is_alive(&pid));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_that_fails_takes_its_task_along_at_once() {
+    let lines = Lines::default();
+    let supervisor = script("supervisor", "trap 'echo flushed; exit 0' TERM; echo pid $$; while :; do sleep 0.05; done");
+    let world = World::with(|config| {
+        task(vec![supervisor])(config);
+        config.on_log = Some(lines.sink());
+    })
+    .await;
+    let (client, mut events) = (client(&world), world.aws.task_events());
+    run(&client).send().await.unwrap();
+    let pid = lines.first("pid ").await;
+    world.aws.lose_tasks("the machine failed");
+    let stopped = event(&mut events, "STOPPED").await;
+    assert_eq!((stopped["stopCode"].as_str(), stopped["stoppedReason"].as_str()), (Some("TerminationNotice"), Some("the machine failed")));
+    assert_eq!(stopped["containers"][0]["exitCode"], 137);
+    assert!(!is_alive(&pid));
+    assert!(!log(&world, &world.aws.tasks()[0], "supervisor").contains("flushed"));
+    world.aws.shutdown().await;
+}

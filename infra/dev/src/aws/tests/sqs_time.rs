@@ -107,3 +107,21 @@ async fn message_older_than_the_retention_is_gone() {
     assert_eq!(dead.depth().unwrap().total(), 0);
     world.aws.shutdown().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn time_that_passes_at_once_brings_back_what_waits_and_survives_a_restart() {
+    let world = World::start().await;
+    let queue = world.aws.queue("runs").unwrap();
+    queue.send(NewMessage { delay: Some(300 * SECOND), ..text("delayed") }).unwrap();
+    queue.send(text("held")).unwrap();
+    receive(&queue, 600 * SECOND).await.unwrap();
+    assert!(queue.next_visible_in().unwrap().is_some_and(|next| next > 290 * SECOND && next <= 300 * SECOND));
+    world.aws.pass_time_for_queues(301 * SECOND).unwrap();
+    assert_eq!(receive(&queue, 600 * SECOND).await.unwrap().body, "delayed");
+    let world = world.restart(|_| {}).await;
+    let queue = world.aws.queue("runs").unwrap();
+    world.aws.pass_time_for_queues(300 * SECOND).unwrap();
+    let back = receive(&queue, 600 * SECOND).await.unwrap();
+    assert_eq!((back.body.as_str(), back.receive_count), ("held", 2));
+    world.aws.shutdown().await;
+}
