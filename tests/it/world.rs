@@ -129,6 +129,9 @@ impl World {
     fn story(&self, number: u64) -> String {
         let comments: Vec<String> = app_comments(&self.github, number).into_iter().map(|comment| comment.body).collect();
         let mut story = format!("comments in thread {number}: {comments:#?}\n");
+        for denial in self.stack.aws().denials() {
+            story.push_str(&format!("--- denied: {denial}\n"));
+        }
         for source in ["webhook-intake", "trigger-matcher", "run-launcher", "task-gateway", "run-results", "run-reaper"] {
             let lines = self.stack.logs().last_lines(source);
             story.push_str(&format!("--- {source}\n{}\n", lines.iter().rev().take(8).rev().cloned().collect::<Vec<_>>().join("\n")));
@@ -136,9 +139,11 @@ impl World {
         story
     }
 
-    /// Ends the stack in order.
+    /// Ends the stack in order. Nobody may have been refused anything: what a journey needs, the roles allow.
     pub(crate) async fn end(self) {
+        let denials: std::collections::BTreeSet<String> = self.stack.aws().denials().iter().map(ToString::to_string).collect();
         self.stack.shutdown().await;
+        assert!(denials.is_empty(), "the template's roles do not suffice:\n  {}", denials.into_iter().collect::<Vec<_>>().join("\n  "));
     }
 }
 

@@ -1,10 +1,11 @@
 //! The one loopback endpoint: understands a request, counts it, lets the service answer, renders the answer.
 
-use super::calls::CallLedger;
+use super::calls::{Call, CallLedger};
 use super::dynamo::Dynamo;
 use super::ecs::Ecs;
 use super::error::{Answer, AwsError};
 use super::foreign::Foreign;
+use super::iam::Iam;
 use super::kms::Kms;
 use super::request::parse_call;
 use super::s3::S3;
@@ -28,6 +29,7 @@ const JSON: &str = "application/x-amz-json-1.1";
 /// The services behind the endpoint.
 pub(super) struct Services {
     pub(super) calls: CallLedger,
+    pub(super) iam: Iam,
     pub(super) dynamo: Dynamo,
     pub(super) sqs: Arc<Sqs>,
     pub(super) s3: S3,
@@ -75,6 +77,7 @@ async fn answer(services: &Services, parts: &Parts, body: Bytes) -> Result<Respo
     };
     let input = input.map_err(|error| AwsError::refused("SerializationException", error.to_string()))?;
     let call = parse_call(parts, &input)?;
+    services.iam.check(&call, &input)?;
     services.calls.before(&call)?;
     if let Some(answer) = services.foreign.forward(call.service, parts, &body).await {
         services.calls.after(&call)?;
@@ -89,10 +92,18 @@ async fn answer(services: &Services, parts: &Parts, body: Bytes) -> Result<Respo
         _ => Ok(services.ecs.handle(&call.operation, &input).await),
     };
     services.calls.after(&call)?;
+    if is_missing_object(&call, &json) {
+        services.iam.check_missing_object(&call)?;
+    }
     match json {
         Ok(answer) => render(parts, answer),
         Err(response) => response,
     }
+}
+
+fn is_missing_object(call: &Call, answer: &Result<Answer, Result<Response, AwsError>>) -> bool {
+    let reads = call.service == "s3" && matches!(call.operation.as_str(), "GetObject" | "HeadObject");
+    reads && matches!(answer, Err(Err(error)) if error.status == 404)
 }
 
 fn render(parts: &Parts, answer: Answer) -> Result<Response, AwsError> {

@@ -144,7 +144,13 @@ fn random(length: usize) -> Result<Vec<u8>, AwsError> {
     Ok(bytes)
 }
 
-fn arn(id: &str) -> String {
+/// The id of the key that sealed the `CiphertextBlob` of a call.
+pub(super) fn key_of(input: &Value) -> Option<String> {
+    let sealed = blob(input, "CiphertextBlob").ok()?;
+    split(&sealed).map(|(id, _)| id.to_owned())
+}
+
+pub(super) fn arn(id: &str) -> String {
     format!("arn:aws:kms:{}:{}:key/{id}", super::REGION, super::ACCOUNT)
 }
 

@@ -10,6 +10,7 @@ pub mod ecs;
 mod error;
 mod foreign;
 mod front;
+pub mod iam;
 mod kms;
 mod queue;
 mod request;
@@ -25,6 +26,7 @@ pub use ecs::{LogLine, LogSink, Spawner, StopCode, TaskRecord, TaskStatus};
 pub use error::AwsError;
 pub use foreign::{ForeignQueue, REPLACEABLE, parse_addresses};
 pub use queue::Queue;
+pub use iam::{Access, Denial, Grant, Role};
 pub use spec::{
     AwsConfig, Condition, ContainerSpec, Dependency, IndexSpec, MountPoint, QueueSpec, Redrive, TableSpec, TaskDefinitionSpec, VolumeSpec,
 };
@@ -82,6 +84,7 @@ impl Aws {
         let queues = if played_here("sqs") { &config.queues[..] } else { &[] };
         let services = Arc::new(Services {
             calls: calls::CallLedger::new(config.faults.clone()),
+            iam: iam::Iam::default(),
             dynamo: dynamo::Dynamo::start(data_dir, tables, shutdown.clone()).await?,
             sqs: Arc::new(Sqs::open(data_dir, queues, endpoint.clone(), config.queue_faults.clone())?),
             s3: s3::S3::open(data_dir, &config.buckets)?,
@@ -210,6 +213,31 @@ impl Aws {
     /// How often each caller (function name or access key id) used which action on which resource.
     pub fn uses(&self) -> BTreeMap<String, BTreeMap<Use, u64>> {
         self.services.calls.uses()
+    }
+
+    /// From now on every call of a function is held against its role; a second time changes nothing.
+    pub fn enforce(&self, access: Access) {
+        self.services.iam.enforce(access);
+    }
+
+    /// Whether AWS may poll a queue with the function's role, as it asks when an event source mapping is made.
+    ///
+    /// # Errors
+    /// AccessDenied, with the action that the role does not allow.
+    pub fn check_polling(&self, function: &str, queue: &str) -> Result<(), AwsError> {
+        let arn = format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}");
+        let actions = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"];
+        actions.iter().try_for_each(|action| self.services.iam.check_action(function, action, &arn))
+    }
+
+    /// How often each word of a role's policies allowed something.
+    pub fn grants_used(&self) -> BTreeMap<Grant, u64> {
+        self.services.iam.used()
+    }
+
+    /// What functions were refused because their roles do not allow it.
+    pub fn denials(&self) -> Vec<Denial> {
+        self.services.iam.denied()
     }
 
     /// Stops every task and the endpoint. What is stored stays.

@@ -59,6 +59,7 @@ pub(super) async fn start(config: StackConfig) -> anyhow::Result<Stack> {
     deployment.aws_endpoint = aws.endpoint().trim_end_matches('/').to_owned();
     let model = template.evaluate(&deployment)?;
 
+    aws.enforce(model.access.clone());
     let pools: Vec<Arc<Pool>> =
         model.functions.iter().map(|function| Pool::new(launch(function, &config.bin_dir, &aws, &logs), CONCURRENCY)).collect();
     let control_token = secrets::random_hex()?;
@@ -172,6 +173,8 @@ fn poll(model: &Model, pools: &[Arc<Pool>], aws: &Aws, logs: &Arc<LogBook>) -> a
     for (function, pool) in model.functions.iter().zip(pools) {
         for mapping in &function.mappings {
             let queue = queue(aws, &mapping.queue)?;
+            let refused = || format!("the event source mapping of {} to {} cannot be made", function.id, mapping.queue);
+            aws.check_polling(&function.package, &mapping.queue).with_context(refused)?;
             let poller = Poller { mapping: mapping.clone(), pool: Arc::clone(pool), queue, logs: Arc::clone(logs) };
             pollers.push(tokio::spawn(poller.run()));
         }

@@ -45,7 +45,7 @@ pub(super) fn read_function(scope: &Scope<'_>, id: &str, resource: &Node) -> Res
 }
 
 /// The package is named by the build's `Binary`, else by the last part of `CodeUri`.
-fn package(scope: &Scope<'_>, resource: &Node, properties: &Node) -> Result<String, TemplateError> {
+pub(super) fn package(scope: &Scope<'_>, resource: &Node, properties: &Node) -> Result<String, TemplateError> {
     if let Some(binary) = resource.at(&["Metadata", "BuildProperties", "Binary"]) {
         return scope.resolve(binary)?.text();
     }

@@ -9,6 +9,7 @@ mod functions;
 pub mod model;
 pub mod node;
 mod resources;
+mod roles;
 
 pub use model::Model;
 

@@ -2,8 +2,8 @@
 //!
 //! Plain data. `functions` and `resources` fill it.
 
-use super::{Scope, TemplateError, functions, resources};
-use crate::aws::{QueueSpec, TableSpec, TaskDefinitionSpec};
+use super::{Scope, TemplateError, functions, resources, roles};
+use crate::aws::{Access, QueueSpec, TableSpec, TaskDefinitionSpec};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -24,6 +24,8 @@ pub struct Model {
     pub rules: Vec<EventRule>,
     /// What queues and tables are called, by logical id.
     pub names: BTreeMap<String, String>,
+    /// What the functions' roles allow.
+    pub access: Access,
 }
 
 impl Model {
@@ -102,6 +104,7 @@ pub(super) fn read_model(scope: &Scope<'_>) -> Result<Model, TemplateError> {
         read_resource(scope, &mut model, id, &kind, resource).map_err(|error| error.of(id))?;
     }
     resources::attach_schedules(scope, &mut model)?;
+    model.access = roles::read_access(scope)?;
     Ok(model)
 }
 
