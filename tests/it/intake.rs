@@ -7,14 +7,15 @@ use reqwest::{Client, Response};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-struct Sender {
+/// A forge that sends what a test wants.
+pub(crate) struct Sender {
     client: Client,
     url: String,
     secret: String,
 }
 
 impl Sender {
-    fn of(world: &World) -> Result<Self> {
+    pub(crate) fn of(world: &World) -> Result<Self> {
         let secret = std::fs::read_to_string(world.stack.webhook_secret_file())?.trim().to_owned();
         Ok(Self { client: Client::new(), url: world.stack.webhook_url(), secret })
     }
@@ -25,7 +26,7 @@ impl Sender {
         Ok(format!("sha256={}", hex::encode(mac.finalize().into_bytes())))
     }
 
-    async fn post(&self, event: &str, delivery: &str, body: Vec<u8>) -> Result<Response> {
+    pub(crate) async fn post(&self, event: &str, delivery: &str, body: Vec<u8>) -> Result<Response> {
         let signature = self.signature(&body)?;
         self.post_signed(event, delivery, Some(&signature), body).await
     }

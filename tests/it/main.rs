@@ -9,6 +9,7 @@ mod endings;
 mod hostile;
 mod intake;
 mod issue_to_pr;
+mod least_privilege;
 mod operate;
 mod question;
 mod secrets;

@@ -23,7 +23,7 @@ use patchbay_aws::tasks::Tasks;
 use patchbay_aws::vault::Vault;
 use patchbay_domain::command::Names;
 use patchbay_domain::run::Place;
-use patchbay_forge::{GithubConfig, open_github};
+use patchbay_forge::{Forge, GithubConfig, open_github};
 use secrecy::SecretString;
 use serde::Deserialize;
 use std::sync::Arc;
@@ -98,20 +98,28 @@ impl Results {
 }
 
 impl Reaper {
-    /// Everything of `Services`, `BLOBS_BUCKET`, `ECS_CLUSTER`, `QUEUE_EVENTS_URL`, `TABLE_DELIVERIES`.
+    /// Runs, queues, the forge, `BLOBS_BUCKET`, `ECS_CLUSTER`, `QUEUE_EVENTS_URL`, `TABLE_DELIVERIES`.
     pub async fn from_env() -> anyhow::Result<Self> {
         let mut env = EnvReader::new();
         let bucket = env.required("BLOBS_BUCKET");
         let (events, deliveries) = (env.required("QUEUE_EVENTS_URL"), env.required("TABLE_DELIVERIES"));
         let tasks = patchbay_aws::tasks::TasksConfig::read(&mut env);
-        let (aws, services) = open_services(env).await?;
+        let Base { aws, forge, dispatch, .. } = open_base(env).await?;
         let recovery = Recovery { events: Queue::new(&aws, events), deliveries: DeliveriesTable::new(&aws, deliveries) };
-        Ok(Self { services, blobs: Blobs::new(&aws, bucket), tasks: Tasks::new(&aws, tasks), recovery })
+        Ok(Self { forge, dispatch, blobs: Blobs::new(&aws, bucket), tasks: Tasks::new(&aws, tasks), recovery })
     }
 }
 
-async fn open_services(mut env: EnvReader) -> anyhow::Result<(AwsConfig, Services)> {
-    let (runs, core) = (env.required("TABLE_RUNS"), env.required("TABLE_CORE"));
+/// The forge as the App, and the runs with their queues: what everybody has who calls the forge.
+struct Base {
+    aws: AwsConfig,
+    forge: Arc<dyn Forge>,
+    dispatch: Dispatch,
+    app: AppSecret,
+}
+
+async fn open_base(mut env: EnvReader) -> anyhow::Result<Base> {
+    let runs = env.required("TABLE_RUNS");
     let (runs_queue, results_queue) = (env.required("QUEUE_RUNS_URL"), env.required("QUEUE_RESULTS_URL"));
     let app_secret = env.required("SECRET_GITHUB_APP_ID");
     let api_url = env.text_or("FORGE_GITHUB_API_URL", "https://api.github.com");
@@ -119,20 +127,26 @@ async fn open_services(mut env: EnvReader) -> anyhow::Result<(AwsConfig, Service
     env.finish()?;
     let aws = AwsConfig::from_env().await;
     let app: AppSecret = Secrets::new(&aws).get_json(&app_secret).await?;
-    let app_key = SecretString::from(app.private_key);
-    let forge = open_github(GithubConfig { api_url, web_url, app_id: app.app_id, slug: app.slug.clone(), private_key: app_key.clone() })?;
+    let private_key = SecretString::from(app.private_key.clone());
+    let forge = open_github(GithubConfig { api_url, web_url, app_id: app.app_id, slug: app.slug.clone(), private_key })?;
     let dispatch = Dispatch {
         runs: RunsTable::new(&aws, runs),
         runs_queue: Queue::new(&aws, runs_queue),
         results_queue: Queue::new(&aws, results_queue),
     };
+    Ok(Base { aws, forge, dispatch, app })
+}
+
+async fn open_services(mut env: EnvReader) -> anyhow::Result<(AwsConfig, Services)> {
+    let core = env.required("TABLE_CORE");
+    let Base { aws, forge, dispatch, app } = open_base(env).await?;
     let services = Services {
         forge,
         dispatch,
         core: CoreTable::new(&aws, core),
         mention: app.slug,
         app_id: app.app_id,
-        app_key,
+        app_key: app.private_key.into(),
         known_secrets: Arc::default(),
     };
     Ok((aws, services))

@@ -1,15 +1,18 @@
 //! The run-reaper use case, once a minute: finds what was lost. Due times, deadlines, silent tasks, unsent effects,
 //! orphan tasks (R16, R18, R19); deliveries that never arrived are `redelivery`'s.
 
+use crate::dispatch::Dispatch;
 use crate::redelivery::Recovery;
 use crate::results::take_stored_result;
-use crate::services::{Services, parse_started_by};
+use crate::services::parse_started_by;
 use jiff::{SignedDuration, Timestamp};
 use patchbay_aws::blobs::Blobs;
 use patchbay_aws::tasks::{Tasks, classify};
 use patchbay_domain::ids::{RunId, WorkspaceId};
 use patchbay_domain::metric;
 use patchbay_domain::run::{Input, Run, State, TaskEnd};
+use patchbay_forge::Forge;
+use std::sync::Arc;
 
 /// The due index has this many shards.
 const SHARDS: u8 = 16;
@@ -20,7 +23,8 @@ const ORPHAN_AFTER: SignedDuration = SignedDuration::from_secs(180);
 
 /// Everything run-reaper needs.
 pub struct Reaper {
-    pub services: Services,
+    pub forge: Arc<dyn Forge>,
+    pub dispatch: Dispatch,
     pub blobs: Blobs,
     pub tasks: Tasks,
     pub recovery: Recovery,
@@ -60,7 +64,7 @@ impl Reaper {
     async fn look_at_due_runs(&self, now: Timestamp) -> anyhow::Result<usize> {
         let mut looked_at = 0;
         for shard in 0..SHARDS {
-            for (workspace, id) in self.services.dispatch.runs.due(shard, now, PER_SHARD).await? {
+            for (workspace, id) in self.dispatch.runs.due(shard, now, PER_SHARD).await? {
                 looked_at += 1;
                 if let Err(error) = self.look_at(&workspace, &id, now).await {
                     tracing::error!(run = %id, error = format!("{error:#}"), "a due run could not be looked at");
@@ -72,10 +76,10 @@ impl Reaper {
 
     /// Finds out why a run is due, and does what follows.
     async fn look_at(&self, workspace: &WorkspaceId, id: &RunId, now: Timestamp) -> anyhow::Result<()> {
-        let dispatch = &self.services.dispatch;
+        let dispatch = &self.dispatch;
         let Some(run) = dispatch.runs.load(workspace, id).await? else { return Ok(()) };
         tracing::info!(run = %id, state = run.state.name(), pending = run.outbox.len(), "run is due");
-        if take_stored_result(&self.services, &self.blobs, &run).await? {
+        if take_stored_result(dispatch, &self.blobs, &run).await? {
             return Ok(());
         }
         if run.deadline_at.is_some_and(|at| at <= now) && !run.state.is_terminal() {
@@ -98,11 +102,11 @@ impl Reaper {
             Some(status) if status.stopped => classify(&status),
             // Alive and silent: its deadline ends it, until then it is looked at again.
             Some(_) => {
-                self.services.dispatch.tell(&run.workspace, &run.id, &Input::Heartbeat { stage: None }).await?;
+                self.dispatch.tell(&run.workspace, &run.id, &Input::Heartbeat { stage: None }).await?;
                 return Ok(true);
             }
         };
-        self.services.dispatch.tell(&run.workspace, &run.id, &Input::TaskEnded { attempt: run.attempt, end }).await?;
+        self.dispatch.tell(&run.workspace, &run.id, &Input::TaskEnded { attempt: run.attempt, end }).await?;
         Ok(true)
     }
 
@@ -110,7 +114,7 @@ impl Reaper {
         let mut stopped = 0;
         for task in self.tasks.list_running().await? {
             let Some((workspace, id, attempt)) = task.started_by.as_deref().and_then(parse_started_by) else { continue };
-            let orphan = match self.services.dispatch.runs.load(&workspace, &id).await? {
+            let orphan = match self.dispatch.runs.load(&workspace, &id).await? {
                 None => true,
                 Some(run) => (run.state.is_terminal() && run.updated_at + ORPHAN_AFTER < now) || run.attempt > attempt,
             };

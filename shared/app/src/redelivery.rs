@@ -37,7 +37,7 @@ impl Reaper {
             return Ok(0);
         }
         let thoroughly = minute % THOROUGHLY_EVERY_MINUTES == 0;
-        let log = self.services.forge.failed_deliveries(now - if thoroughly { ALL_THERE_IS } else { LATELY }).await?;
+        let log = self.forge.failed_deliveries(now - if thoroughly { ALL_THERE_IS } else { LATELY }).await?;
         if thoroughly {
             metrics::gauge!(metric::WEBHOOK_GAP_HOURS).set(gap(&log, now).as_secs_f64() / 3600.0);
         }
@@ -67,7 +67,7 @@ impl Reaper {
             return self.take_from_log(failed, now).await;
         }
         tracing::warn!(delivery = failed.guid, event = failed.event, status = failed.status_code, "asking for a failed delivery again");
-        self.services.forge.redeliver(failed.id).await?;
+        self.forge.redeliver(failed.id).await?;
         Ok(true)
     }
 
@@ -78,7 +78,7 @@ impl Reaper {
         if self.recovery.deliveries.load_payload(provider.as_str(), ENDPOINT, &id, now).await?.is_some() {
             return Ok(false);
         }
-        let request = self.services.forge.delivery_request(failed.id).await?;
+        let request = self.forge.delivery_request(failed.id).await?;
         let installation = request.payload["installation"]["id"].as_u64();
         let group = installation.map_or_else(|| provider.as_str().to_owned(), |id| ConnectionId::of_installation(provider.as_str(), id).0);
         let json = serde_json::to_vec(&request.payload)?;

@@ -13,7 +13,7 @@ use patchbay_forge::Forge;
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::{Arc, OnceLock};
 
-/// Shared by matcher, launcher, results and reaper.
+/// Shared by matcher, launcher and results.
 #[derive(Clone)]
 pub struct Services {
     pub forge: Arc<dyn Forge>,

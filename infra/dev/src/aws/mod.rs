@@ -25,8 +25,8 @@ pub use calls::{Call, FaultHook, Moment, Use};
 pub use ecs::{LogLine, LogSink, Spawner, StopCode, TaskRecord, TaskStatus};
 pub use error::AwsError;
 pub use foreign::{ForeignQueue, REPLACEABLE, parse_addresses};
-pub use queue::Queue;
 pub use iam::{Access, Denial, Grant, Role};
+pub use queue::Queue;
 pub use spec::{
     AwsConfig, Condition, ContainerSpec, Dependency, IndexSpec, MountPoint, QueueSpec, Redrive, TableSpec, TaskDefinitionSpec, VolumeSpec,
 };

@@ -4,6 +4,7 @@
 mod task_end;
 mod write;
 
+use crate::dispatch::Dispatch;
 use crate::drive::Driver;
 use crate::forge_outcome::input_for;
 use crate::services::{Services, slots_of};
@@ -60,7 +61,7 @@ impl Results {
 
     /// Tells a run at work that its result is stored, if it is. True if there was one.
     async fn take_result(&self, run: &Run) -> anyhow::Result<bool> {
-        take_stored_result(&self.services, &self.blobs, run).await
+        take_stored_result(&self.services.dispatch, &self.blobs, run).await
     }
 
     async fn perform(&self, run: &Run, pending: &PendingEffect) -> anyhow::Result<Input> {
@@ -120,7 +121,7 @@ impl Results {
 }
 
 /// Tells a run at work that its task's result is stored, if it is. True if there was one. One blob read.
-pub(crate) async fn take_stored_result(services: &Services, blobs: &Blobs, run: &Run) -> anyhow::Result<bool> {
+pub(crate) async fn take_stored_result(dispatch: &Dispatch, blobs: &Blobs, run: &Run) -> anyhow::Result<bool> {
     if !matches!(run.state, State::Starting | State::Running { .. }) {
         return Ok(false);
     }
@@ -134,6 +135,6 @@ pub(crate) async fn take_stored_result(services: &Services, blobs: &Blobs, run: 
         TaskOutcome::Answer { .. } => Input::AnswerStored { key, usage },
         TaskOutcome::Failed { failure } => Input::TaskFailed { failure, usage },
     };
-    services.dispatch.tell(&run.workspace, &run.id, &input).await?;
+    dispatch.tell(&run.workspace, &run.id, &input).await?;
     Ok(true)
 }

@@ -135,7 +135,8 @@ impl Stage {
         let aws = self.cloud.config();
         let events = Queue::new(&aws, format!("{}/queue/events", self.cloud.url));
         let recovery = Recovery { events, deliveries: DeliveriesTable::new(&aws, "deliveries") };
-        Reaper { services: self.services.clone(), blobs: self.blobs(), tasks: self.tasks(), recovery }
+        let Services { forge, dispatch, .. } = self.services.clone();
+        Reaper { forge, dispatch, blobs: self.blobs(), tasks: self.tasks(), recovery }
     }
 
     pub(crate) fn matcher(&self) -> Matcher {
