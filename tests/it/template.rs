@@ -137,6 +137,11 @@ fn the_task_gateway_streams_and_webhooks_are_throttled_by_the_stage_only() {
     holds(resources::doors);
 }
 
+#[test]
+fn a_new_version_takes_over_under_the_eyes_of_its_alarms() {
+    holds(resources::deployment);
+}
+
 /// One breach per line: the rule, the place, what is put there (`null` takes the place away).
 #[test]
 fn every_rule_notices_its_breach() {
@@ -227,6 +232,12 @@ fn every_rule_notices_its_breach() {
         ),
         (alarms::emitted, "/Globals/Function/Environment/Variables/METRICS_NAMESPACE".into(), json!("Patchbay")),
         (alarms::shown, own("Dashboard", "DashboardBody/Fn::Sub"), json!(r#"{"widgets":[]}"#)),
+        (resources::deployment, "/Globals/Function/AutoPublishAlias".into(), Value::Null),
+        (resources::deployment, own("RunReaper", "DeploymentPreference/Alarms"), json!([])),
+        (resources::deployment, own("RunReaper", "DeploymentPreference/Alarms/Fn::If/1/0"), json!({"Ref": "TaskGatewayErrorsAlarm"})),
+        (resources::deployment, own("RunReaper", "VersionDescription"), json!("1.0")),
+        (resources::deployment, own("Configuration", "Content/Fn::Join/1/8"), json!("2.00")),
+        (resources::deployment, own("TaskGateway", "Environment/Variables/X"), json!({"Ref": "MaximumConcurrency"})),
         (resources::doors, own("TaskGateway", "FunctionUrlConfig/InvokeMode"), json!("BUFFERED")),
         (resources::doors, own("HttpApi", "DefaultRouteSettings"), Value::Null),
     ];

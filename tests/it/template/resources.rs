@@ -1,7 +1,7 @@
 //! Rules about everything that is neither a queue, a role nor an alarm: folders, tables, logs, the agent's task, the
 //! bucket and the two doors.
 
-use super::document::{Template, each, list, root};
+use super::document::{Template, each, list, referred, root};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -131,6 +131,39 @@ pub(super) fn bucket(template: &Template) -> Vec<String> {
             breaches.push(format!("{prefix} is not gone after {days} days"));
         }
     }
+    breaches
+}
+
+/// Every function is published under the alias that CodeDeploy shifts, its own errors bring the old version back, and a
+/// parameter's new value makes a new version: the configuration holds every one that a function's properties refer to.
+pub(super) fn deployment(template: &Template) -> Vec<String> {
+    let mut breaches = Vec::new();
+    let globals = template.at("/Globals/Function");
+    let preference = json!({"Type": {"Ref": "Deployment"}, "Role": {"Fn::GetAtt": "DeploymentRole.Arn"}});
+    if globals["AutoPublishAlias"] != "live" || globals["DeploymentPreference"] != preference {
+        breaches.push("functions are not published and shifted as the parameter Deployment says".to_owned());
+    }
+    let numbered = json!({"Fn::Sub": "configuration ${Configuration}"});
+    let listed: BTreeSet<String> = referred(template.property("Configuration", "Content")).into_iter().collect();
+    let mut told: BTreeSet<String> = referred(globals).into_iter().collect();
+    for (function, properties) in template.functions() {
+        let alarms = &properties["DeploymentPreference"]["Alarms"]["Fn::If"];
+        let watched = referred(&alarms[1]);
+        if alarms[0] != "DeployGradually" || alarms[2] != json!([]) || !watched.contains(&format!("{function}ErrorsAlarm")) {
+            breaches.push(format!("{function}'s deployment does not watch {function}ErrorsAlarm"));
+        }
+        let unknown = watched.iter().filter(|alarm| template.at(&format!("/Resources/{alarm}/Type")) != "AWS::CloudWatch::Alarm");
+        breaches.extend(unknown.map(|alarm| format!("{function}'s deployment watches {alarm}, which is no alarm")));
+        // Both: Lambda publishes no version of a function that has not changed.
+        if properties["Description"] != numbered || properties["VersionDescription"] != numbered {
+            breaches.push(format!("{function} makes no new version when a parameter changes"));
+        }
+        told.extend(referred(&properties["Environment"]));
+    }
+    let parameters = template.at("/Parameters").as_object().expect("a template has parameters");
+    let parameters = parameters.keys().filter(|name| told.contains(*name) && *name != "Deployment");
+    breaches
+        .extend(parameters.filter(|name| !listed.contains(*name)).map(|name| format!("a new value of {name} makes no new configuration")));
     breaches
 }
 
