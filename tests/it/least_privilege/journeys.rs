@@ -27,10 +27,10 @@ struct Flags {
     launcher_looked: AtomicBool,
     /// ECS does not take the task.
     start_is_refused: AtomicBool,
+    /// task-gateway cannot read the runs, so that it does not tell a task that its run is gone.
+    gateway_is_blind: AtomicBool,
     /// The forge says that its limit is reached.
     forge_is_exhausted: AtomicBool,
-    /// The forge's log holds a delivery that was too large.
-    log_holds_a_giant: AtomicBool,
 }
 
 impl Mishaps {
@@ -50,6 +50,9 @@ impl Flags {
         if call.operation == "RunTask" && moment == Moment::Before && up(&self.start_is_refused) {
             return Some(AwsError::refused("InvalidParameterException", "No such subnet."));
         }
+        if call.caller == "task-gateway" && call.service == "dynamodb" && up(&self.gateway_is_blind) {
+            return Some(AwsError::refused("ThrottlingException", "Rate exceeded"));
+        }
         if !up(&self.launcher_is_blind) || !(started || looks) {
             return None;
         }
@@ -61,30 +64,10 @@ impl Flags {
         if moment != ForgeMoment::Before {
             return None;
         }
-        let up = |flag: &AtomicBool| flag.load(Ordering::SeqCst);
-        let answer = |status, headers, body: Value| Some(Fault::Answer { status, headers, body: body.to_string() });
-        match call.path.rsplit("/app/hook/deliveries").next() {
-            Some("") if up(&self.log_holds_a_giant) => answer(200, Vec::new(), json!([giant(Value::Null)])),
-            Some("/9000001") if up(&self.log_holds_a_giant) => {
-                answer(200, Vec::new(), giant(json!({ "headers": {}, "payload": { "action": "opened", "noise": noise(2_000_000) } })))
-            }
-            _ if up(&self.forge_is_exhausted) && call.path.ends_with("/permission") => {
-                self.forge_is_exhausted.store(false, Ordering::SeqCst);
-                answer(429, vec![("retry-after", "1".to_owned())], json!({ "message": "You have exceeded a secondary rate limit" }))
-            }
-            _ => None,
-        }
+        let exhausted = call.path.ends_with("/permission") && self.forge_is_exhausted.swap(false, Ordering::SeqCst);
+        let body = json!({ "message": "You have exceeded a secondary rate limit" }).to_string();
+        exhausted.then(|| Fault::Answer { status: 429, headers: vec![("retry-after", "1".to_owned())], body })
     }
-}
-
-/// An attempt in the forge's log that the front door found too large.
-fn giant(request: Value) -> Value {
-    let an_hour_ago = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(1);
-    json!({
-        "id": 9_000_001, "guid": "giant-1", "delivered_at": an_hour_ago.to_string(), "redelivery": false, "duration": 0.1,
-        "status": "Payload Too Large", "status_code": 413, "event": "issues", "action": "opened", "installation_id": null,
-        "repository_id": null, "throttled_at": null, "url": "", "request": request, "response": { "headers": {}, "payload": "" },
-    })
 }
 
 /// Text that does not get smaller by compression.
@@ -197,26 +180,16 @@ async fn what_the_reaper_finds(world: &World, mishaps: &Mishaps) -> Result<()> {
     // A task whose run is gone.
     let number = world.issue("Orphan", &script("wait", &["hang"]))?;
     world.comment_with(number, "⚙️").await?;
+    mishaps.0.gateway_is_blind.store(true, Ordering::SeqCst);
     for run in runs(world).await?.into_iter().filter(|run| run.contains_key("due_at")) {
         let key = json!({ "pk": run["pk"], "sk": run["sk"] });
         table_call(world, "DeleteItem", json!({ "Key": key })).await?;
     }
     world.stack.tick("run-reaper").await?;
+    mishaps.0.gateway_is_blind.store(false, Ordering::SeqCst);
     world.settle().await?;
     ensure!(!running(world), "the orphan was stopped");
-
-    // A delivery that never fitted through the door.
-    mishaps.0.log_holds_a_giant.store(true, Ordering::SeqCst);
-    world.stack.tick("run-reaper").await?; // TICKAT
-    let _ = on_the_hour();
-    mishaps.0.log_holds_a_giant.store(false, Ordering::SeqCst);
-    world.settle().await
-}
-
-/// The forge's log is not read every minute.
-fn on_the_hour() -> jiff::Timestamp {
-    let now = jiff::Timestamp::now().as_second();
-    jiff::Timestamp::from_second(now - now % 3600).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+    Ok(())
 }
 
 async fn leaving(world: &World) -> Result<()> {

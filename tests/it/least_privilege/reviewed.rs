@@ -12,4 +12,4 @@ pub(super) const REVIEWED: [(&str, &str, &str); 8] = [
     ("RunReaperRole", "sqs:SendMessage", GIANT),
 ];
 
-const GIANT: &str = "a delivery too large for the front door is taken from the forge's log only every five minutes";
+const GIANT: &str = "the forge's log of deliveries is read every five minutes only; shared/app/tests/app/redelivery.rs plays it";
