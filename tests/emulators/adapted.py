@@ -42,6 +42,15 @@ def without_properties(lines):
     return kept
 
 
+def without_globals(head):
+    """The same properties as Globals give them to every function."""
+    kept = []
+    for block in blocks(head.split("\n"), 4):
+        name = block[0].strip().split(":")[0]
+        kept += [line for line in block if re.match(r" {0,3}\S", line)] if name in dict(PROPERTIES) else block
+    return "\n".join(kept)
+
+
 def main(path, built):
     text = open(path, encoding="utf-8").read().replace("CodeUri: functions/", f"CodeUri: {built}/")
     for given, instead, why in TEXTS:
@@ -49,6 +58,7 @@ def main(path, built):
             print(f"changed: {given} ({why})", file=sys.stderr)
             text = text.replace(given, instead)
     head, resources = text.split("\nResources:\n")
+    head = without_globals(head)
     resources, tail = resources.split("\nOutputs:\n")
     kept = []
     for block in blocks(resources.split("\n"), 2):

@@ -154,7 +154,7 @@ fn running(world: &World) -> bool {
 async fn failing_tasks(world: &World, mishaps: &Mishaps) -> Result<()> {
     let number = world.issue("Kill", &script("change it", &["hang"]))?;
     world.comment_with(number, "⚙️").await?;
-    world.kill_supervisors()?;
+    world.kill_supervisors().await?;
     world.comment_with(number, "exit code 137").await?;
     mishaps.0.start_is_refused.store(true, Ordering::SeqCst);
     let number = world.issue("Refused", &script("change it", &["hang"]))?;
