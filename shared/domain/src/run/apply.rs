@@ -251,7 +251,8 @@ fn give_up(run: &mut Run, state: State) -> bool {
 fn end(run: &mut Run, state: State) -> bool {
     let dropped = std::mem::take(&mut run.outbox);
     let begun = |effect| dropped.iter().any(|p| p.effect == effect && p.tries > 0);
-    let held_slots = !matches!(run.state, State::Queued { .. }) || begun(Effect::ClaimSlots);
+    // A run that found a slot full is noted there as waiting, which is given back like a place.
+    let never_asked = run.state == (State::Queued { because: QueuedBecause::New }) && !begun(Effect::ClaimSlots);
     let may_have_task = run.task.as_ref().is_some_and(|t| !t.ended) || begun(Effect::StartTask);
     run.state = state;
     run.wake_at = None;
@@ -264,7 +265,7 @@ fn end(run: &mut Run, state: State) -> bool {
     if may_have_task && !matches!(run.state, State::Succeeded { .. }) {
         decide(run, Effect::StopTask);
     }
-    if held_slots {
+    if !never_asked {
         decide(run, Effect::ReleaseSlots);
     }
     true

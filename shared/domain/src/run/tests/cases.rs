@@ -4,7 +4,7 @@ use super::samples::{
     ARN, accepted, after, applying, at, begin, changes, pushed, pushed_input, ready, running, starting, stop, uninstalled,
 };
 use crate::run::apply::MAX_TASK_ATTEMPTS;
-use crate::run::{CancelReason, Effect, Input, Place, Run, State, TaskEnd, apply};
+use crate::run::{CancelReason, Effect, Input, Place, Run, SlotScope, State, TaskEnd, apply};
 use crate::task::FailureCode;
 
 fn failure_code(run: &Run) -> Option<FailureCode> {
@@ -89,6 +89,15 @@ fn a_task_that_started_after_the_stop_is_stopped() {
     let stopped = after(begin(starting(), Effect::StartTask), &[stop(), Input::Done { effect: Effect::StopTask }]);
     let late = after(stopped, &[Input::TaskStarted { attempt: 1, arn: ARN.into() }]);
     assert!(late.has_pending(Effect::StopTask));
+}
+
+#[test]
+fn a_run_that_is_stopped_while_it_waits_for_a_slot_waits_no_longer() {
+    let busy = Input::SlotsBusy { scope: SlotScope::Thread, retry_at: at(90) };
+    let waiting = after(begin(accepted(), Effect::ClaimSlots), &[busy]);
+    assert!(!waiting.has_pending(Effect::ClaimSlots));
+    let stopped = after(waiting, &[stop()]);
+    assert!(stopped.has_pending(Effect::ReleaseSlots));
 }
 
 #[test]
