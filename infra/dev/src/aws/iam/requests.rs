@@ -148,7 +148,7 @@ mod tests {
 
     fn asked(service: &'static str, operation: &str, resources: &[&str], input: &Value) -> Vec<String> {
         let resources = resources.iter().map(ToString::to_string).collect();
-        let call = Call { service, operation: operation.to_owned(), resources, caller: "f".to_owned() };
+        let call = Call { service, operation: operation.to_owned(), resources, caller: "f".to_owned(), peer: None };
         let pair = |name: &str, value: &str| [(name.to_owned(), value.to_owned())].into();
         let mut access =
             Access { sealed_by: pair("arn:aws:s3:::blobs", "arn:key"), execution_roles: pair("agent", "arn:role"), ..Access::default() };
