@@ -23,9 +23,9 @@ pub(super) fn folder(project: &Project) -> PathBuf {
     project.ignored_dir().join(format!("aider-{VERSION}"))
 }
 
-/// Aider's program, if it is wholly installed.
+/// Aider's program, if it is wholly installed: by its true path, because a task's sandbox shows it no links that lead there.
 pub(super) fn installed(project: &Project) -> Option<PathBuf> {
-    let folder = folder(project);
+    let folder = folder(project).canonicalize().ok()?;
     let program = folder.join("bin/aider");
     (folder.join(MARKER).is_file() && program.is_file()).then_some(program)
 }
