@@ -195,7 +195,7 @@ impl From<ConfigError> for AwsError {
 }
 
 /// Reads configuration from a snapshot of the environment and collects what is missing or malformed, so that one
-/// error names everything. Values read before `finish` says Ok are placeholders.
+/// error names everything. Values read before `finish` says Ok mean nothing.
 #[derive(Debug)]
 pub struct EnvReader {
     variables: HashMap<String, String>,

@@ -96,11 +96,11 @@ pub(super) fn commits(call: &mut Call<'_>) -> Answer {
         return Err(if empty { ApiError::new(409, "Git Repository is empty.") } else { ApiError::not_found() });
     };
     let shas = git.history(&start, &[], 10_000)?;
-    let (placeholders, page) = (shas.iter().map(|sha| json!(sha)).collect::<Vec<Value>>(), |value: Value| {
+    let (listed, page) = (shas.iter().map(|sha| json!(sha)).collect::<Vec<Value>>(), |value: Value| {
         let commit = git.read_commit(value.as_str().unwrap_or_default());
         commit.map_or(Value::Null, |commit| json::commit(call.world, repository, &commit, None))
     });
-    let mut reply = call.page(placeholders)?;
+    let mut reply = call.page(listed)?;
     if let super::call::Body::Json(Value::Array(items)) = &mut reply.body {
         *items = std::mem::take(items).into_iter().map(page).collect();
     }
