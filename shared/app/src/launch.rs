@@ -129,8 +129,8 @@ impl Launcher {
                 }
                 pull.refs.head_branch
             }
-            (SubjectKind::Issue, Some(branch)) => branch.clone(),
-            (SubjectKind::Issue, None) => {
+            (_, Some(branch)) => branch.clone(),
+            (_, None) => {
                 let fresh = self.services.forge.repository(&at).await?;
                 match fresh.default_branch {
                     Some(branch) => branch,

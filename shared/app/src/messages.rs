@@ -223,7 +223,7 @@ pub fn pull_request_body(run: &Run, result: &StoredResult, mention: &str) -> Str
     let asked = markdown::quote(&text::neutralise(&cut(&run.request.prompt, 2_000), &[]));
     let closes = match run.thread.kind {
         SubjectKind::Issue => format!("Closes #{}\n\n", run.thread.number),
-        SubjectKind::PullRequest => format!("For #{}\n\n", run.thread.number),
+        _ => format!("For #{}\n\n", run.thread.number),
     };
     let summary = result.result.summary.as_deref().map(|s| text::neutralise(&cut(s, 8_000), &[])).unwrap_or_default();
     let summary =
@@ -236,6 +236,7 @@ pub fn pull_request_body(run: &Run, result: &StoredResult, mention: &str) -> Str
         match run.thread.kind {
             SubjectKind::Issue => format!("issue {}", run.thread.number),
             SubjectKind::PullRequest => format!("pull request {}", run.thread.number),
+            SubjectKind::Discussion => format!("discussion {}", run.thread.number),
         },
         run.request.url,
         file_list(result),

@@ -76,6 +76,7 @@ impl Repository {
 pub enum SubjectKind {
     Issue,
     PullRequest,
+    Discussion,
 }
 
 /// The issue or pull request that an event belongs to.
@@ -88,6 +89,9 @@ pub struct Subject {
     pub url: String,
     pub author: Option<Actor>,
     pub open: bool,
+    /// A pull request that is not ready for review.
+    #[serde(default)]
+    pub draft: bool,
     pub labels: Vec<String>,
     /// Head and base, where the payload has them (comments on a pull request do not).
     pub refs: Option<PullRequestRefs>,
@@ -124,6 +128,94 @@ pub enum Detail {
     },
     Push(Push),
     Installation(InstallationChange),
+    /// A review was submitted: `approved`, `changes_requested`, `commented`.
+    Review {
+        state: String,
+    },
+    Release(Release),
+    /// `deployment` and `deployment_status`.
+    Deployment(Deployment),
+    /// `workflow_run`, `check_run` and `check_suite`.
+    Check(Check),
+    /// `create` and `delete`: a branch or tag came or went.
+    Ref(RefChange),
+    /// The repository's default branch became another (`repository`, `edited`).
+    DefaultBranch {
+        before: String,
+        after: String,
+    },
+    /// A schedule's time has come.
+    Schedule {
+        cron: String,
+        at: jiff::Timestamp,
+    },
+    Manual(Manual),
+}
+
+/// A release, as the payload tells it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Release {
+    pub tag: String,
+    pub name: String,
+    pub body: String,
+    pub url: String,
+    /// The branch or commit that its tag was made from.
+    pub target: String,
+    pub draft: bool,
+    pub prerelease: bool,
+}
+
+/// A deployment, with the state that a `deployment_status` tells.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Deployment {
+    pub id: u64,
+    pub environment: String,
+    /// Branch, tag or commit, as it was asked for.
+    pub git_ref: String,
+    pub sha: String,
+    pub state: Option<String>,
+    pub url: Option<String>,
+}
+
+/// A run of the forge's own continuous integration, or of somebody's checks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Check {
+    pub id: u64,
+    /// The workflow's or check's name; a suite's is its App's.
+    pub name: String,
+    /// `success`, `failure`, …; absent while it is not over.
+    pub conclusion: Option<String>,
+    pub head_branch: Option<String>,
+    pub head_sha: String,
+    /// `None` for a deleted fork.
+    pub head_repository_id: Option<u64>,
+    /// Numbers of the pull requests of this repository that it belongs to.
+    pub pull_requests: Vec<u64>,
+    pub url: String,
+}
+
+/// A branch or tag that came or went.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefChange {
+    /// The short name.
+    pub name: String,
+    pub kind: RefKind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RefKind {
+    Branch,
+    Tag,
+}
+
+/// Somebody, or a step of another run, starts a workflow by name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manual {
+    pub workflow: String,
+    pub inputs: std::collections::BTreeMap<String, String>,
+    /// How many runs started each other up to this one; a limit ends circles.
+    pub depth: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -136,6 +228,10 @@ pub struct Push {
     pub pusher: String,
     pub forced: bool,
     pub deleted: bool,
+    /// Paths that the payload's commits say they touched, without repetition; `None` when the payload does not list
+    /// every commit, and so nobody knows.
+    #[serde(default)]
+    pub paths: Option<Vec<String>>,
 }
 
 /// The life of an installation (FR-WH-002, FR-WH-003).

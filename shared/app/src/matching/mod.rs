@@ -138,7 +138,7 @@ impl Matcher {
         match &event.detail {
             Detail::Installation(change) => self.note_installation(event, change, received_at).await,
             Detail::Push(push) => Ok(note_push(event, push)),
-            Detail::Label { .. } | Detail::None => self.match_builtin(event, retaken).await,
+            _ => self.match_builtin(event, retaken).await,
         }
     }
 

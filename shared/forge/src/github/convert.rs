@@ -78,6 +78,7 @@ fn subject(payload: &Payload) -> Option<Subject> {
         url: thread.html_url.clone().unwrap_or_default(),
         author: thread.user.as_ref().and_then(actor),
         open: thread.state.as_deref() == Some("open"),
+        draft: thread.draft,
         labels: thread.labels.iter().filter_map(|label| label.name.clone()).collect(),
         refs: refs(thread),
     })
@@ -132,6 +133,7 @@ fn push(payload: &Payload) -> Option<Detail> {
         pusher: pusher.or_else(sender).unwrap_or_default(),
         forced: payload.forced,
         deleted: payload.deleted,
+        paths: None,
     }))
 }
 

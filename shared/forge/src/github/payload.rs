@@ -97,6 +97,7 @@ lenient_struct! {
         body: Option<String>,
         html_url: Option<String>,
         state: Option<String>,
+        draft: bool,
         user: Option<Account>,
         labels: Vec<Named>,
         /// Only on issues that are pull requests.
