@@ -4,7 +4,7 @@
 use crate::config::{AgentConfig, Capacity, TaskConfig};
 use crate::drive::{Driver, backoff};
 use crate::forge_outcome::input_for;
-use crate::services::{Services, slots_of};
+use crate::services::{Services, slots_to_claim};
 use crate::status::{place_of, update_status};
 use hmac::{KeyInit, Mac};
 use jiff::{SignedDuration, Timestamp};
@@ -56,7 +56,7 @@ impl Launcher {
     }
 
     async fn claim_slots(&self, run: &Run) -> anyhow::Result<Input> {
-        let slots = slots_of(run, &self.capacity);
+        let slots = slots_to_claim(run, &self.capacity);
         Ok(match self.services.dispatch.runs.claim_slots(&run.workspace, &run.id, &slots).await? {
             SlotClaim::Claimed => Input::SlotsClaimed,
             SlotClaim::Busy(scope) => Input::SlotsBusy { scope, retry_at: Timestamp::now() + BUSY_RETRY },
@@ -64,8 +64,8 @@ impl Launcher {
     }
 
     async fn remove_label(&self, run: &Run, pending: &PendingEffect) -> Input {
-        let Some(label) = &run.request.label else { return Input::Done { effect: Effect::RemoveLabel } };
-        match self.services.forge.remove_label(&place_of(run), run.thread.number, label).await {
+        let (Some(label), Some(thread)) = (&run.request.label, &run.thread) else { return Input::Done { effect: Effect::RemoveLabel } };
+        match self.services.forge.remove_label(&place_of(run), thread.number, label).await {
             Ok(()) => Input::Done { effect: Effect::RemoveLabel },
             Err(error) => input_for(run, pending, &error),
         }
@@ -121,16 +121,17 @@ impl Launcher {
     /// Everything the task is told; a failure where the request cannot be done at all.
     async fn brief(&self, run: &Run) -> Result<Result<Brief, Failure>, ForgeError> {
         let at = place_of(run);
-        let base_branch = match (run.thread.kind, &run.repository.default_branch) {
-            (SubjectKind::PullRequest, _) => {
-                let pull = self.services.forge.pull_request(&at, run.thread.number).await?;
+        let pull_request = run.thread.as_ref().filter(|thread| thread.kind == SubjectKind::PullRequest);
+        let base_branch = match (pull_request, &run.repository.default_branch) {
+            (Some(thread), _) => {
+                let pull = self.services.forge.pull_request(&at, thread.number).await?;
                 if pull.refs.head_repository_id != Some(run.repository.id) {
                     return Ok(Err(Failure::new(FailureCode::Fork, "")));
                 }
                 pull.refs.head_branch
             }
-            (_, Some(branch)) => branch.clone(),
-            (_, None) => {
+            (None, Some(branch)) => branch.clone(),
+            (None, None) => {
                 let fresh = self.services.forge.repository(&at).await?;
                 match fresh.default_branch {
                     Some(branch) => branch,
@@ -148,13 +149,13 @@ impl Launcher {
             attempt: run.attempt,
             mode: run.request.mode,
             prompt: run.request.prompt.clone(),
-            thread: BriefThread {
-                kind: run.thread.kind,
-                number: run.thread.number,
-                title: run.thread.title.clone(),
-                requester: run.request.requester.login.clone(),
-                closes_issue: (run.thread.kind == SubjectKind::Issue).then_some(run.thread.number),
-            },
+            thread: run.thread.as_ref().map(|thread| BriefThread {
+                kind: thread.kind,
+                number: thread.number,
+                closes_issue: (thread.kind == SubjectKind::Issue).then_some(thread.number),
+            }),
+            title: title_of(run),
+            requester: run.request.requester.login.clone(),
             repository: run.repository.clone(),
             clone_url: access.url,
             clone_token: access.token.expose_secret().to_owned(),
@@ -175,6 +176,15 @@ impl Launcher {
         let mut mac = hmac::Hmac::<Sha256>::new_from_slice(self.services.app_key.expose_secret().as_bytes())?;
         mac.update(digest(&["bootstrap", run.workspace.as_str(), run.id.as_str(), &run.attempt.to_string()]).as_bytes());
         Ok(hex::encode(mac.finalize().into_bytes()))
+    }
+}
+
+/// What a run is about, in a line.
+fn title_of(run: &Run) -> String {
+    match (&run.thread, &run.plan) {
+        (Some(thread), _) => thread.title.clone(),
+        (None, Some(plan)) => plan.workflow.name.clone(),
+        (None, None) => run.repository.full_name(),
     }
 }
 

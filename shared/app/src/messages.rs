@@ -26,6 +26,7 @@ pub fn reply_marker(key: &str) -> String {
 pub fn status_message(run: &Run, result: Option<&StoredResult>) -> String {
     let body = match &run.state {
         State::Queued { because } => queued_message(run, *because),
+        State::Stepping => format!("⚙️ {}", steps_message(run)),
         State::Starting => format!("⏳ {} Starting the agent.", opening(run)),
         State::Running { stage } => {
             let stage = stage.as_deref().unwrap_or("The agent is starting.");
@@ -45,7 +46,16 @@ fn opening(run: &Run) -> String {
         Mode::Change => "Working on the change for",
         Mode::Auto => "Working on the request of",
     };
-    format!("{what} {}.", text::neutralise(&format!("@{}", run.request.requester.login), &[]))
+    match &run.plan {
+        Some(plan) => format!("Workflow `{}`, step {} of {}.", plan.workflow.name, plan.at + 1, plan.steps.len()),
+        None => format!("{what} {}.", text::neutralise(&format!("@{}", run.request.requester.login), &[])),
+    }
+}
+
+/// Where a workflow's run is between its agent steps.
+fn steps_message(run: &Run) -> String {
+    let what = run.active_step().map(|(_, planned)| planned.step.action.name()).unwrap_or_default();
+    format!("{} At work: `{what}`.\n\n{}", opening(run), footnote(run, ""))
 }
 
 fn queued_message(run: &Run, because: QueuedBecause) -> String {
@@ -54,6 +64,8 @@ fn queued_message(run: &Run, because: QueuedBecause) -> String {
         QueuedBecause::ThreadBusy => {
             format!("⏳ {} Queued: another run of this thread is still at work. This one starts when it is done.", opening(run))
         }
+        QueuedBecause::GroupBusy => format!("⏳ {} Queued: another run of its concurrency group is still at work.", opening(run)),
+        QueuedBecause::Cooldown => format!("⏳ {} Queued until its workflow's cooldown is over.", opening(run)),
         QueuedBecause::Capacity => {
             format!(
                 "⏳ {} Queued: all of this repository's or workspace's agents are busy. It starts as soon as one is free.",
@@ -72,6 +84,7 @@ fn success_message(run: &Run, outcome: &Outcome, result: Option<&StoredResult>) 
             let commit = run.branch.as_ref().map(|b| b.commit_sha.get(..8).unwrap_or(&b.commit_sha).to_owned()).unwrap_or_default();
             format!("✅ Done: added commit {commit} to this pull request.\n\n{}", footnote(run, "Mention me to ask for more."))
         }
+        Outcome::Steps => format!("✅ Done: every step of the workflow is over.\n\n{}", footnote(run, "")),
         Outcome::Answer => format!("{}\n\n{}", answer_text(result), footnote(run, "Mention me to ask more.")),
     }
 }
@@ -149,6 +162,7 @@ fn cancelled_message(run: &Run, reason: &CancelReason) -> String {
         CancelReason::Stopped { by } => format!("Stopped by {}.", text::neutralise(&format!("@{by}"), &[])),
         CancelReason::StoppedByOperator { .. } => "Stopped by whoever operates Patchbay here.".to_owned(),
         CancelReason::ThreadClosed => "Stopped: this thread was closed.".to_owned(),
+        CancelReason::Superseded { by } => format!("Stopped: the newer run `{by}` took its place."),
         CancelReason::Uninstalled => "Stopped: the App was uninstalled.".to_owned(),
         CancelReason::Suspended => "Stopped: the App was suspended.".to_owned(),
         CancelReason::RepositoryRemoved => "Stopped: the App was removed from this repository.".to_owned(),
@@ -200,7 +214,7 @@ pub fn commit_message(run: &Run, message: &str) -> String {
 
 /// The issue that the change may close: its own thread.
 fn closes(run: &Run) -> Option<u64> {
-    (run.thread.kind == SubjectKind::Issue).then_some(run.thread.number)
+    run.thread.as_ref().filter(|thread| thread.kind == SubjectKind::Issue).map(|thread| thread.number)
 }
 
 fn is_trailer(line: &str) -> bool {
@@ -221,9 +235,10 @@ pub fn pull_request_title(commit_message: &str) -> String {
 /// The pull request's body: what was asked, what was done, files, cost, how to ask for more.
 pub fn pull_request_body(run: &Run, result: &StoredResult, mention: &str) -> String {
     let asked = markdown::quote(&text::neutralise(&cut(&run.request.prompt, 2_000), &[]));
-    let closes = match run.thread.kind {
-        SubjectKind::Issue => format!("Closes #{}\n\n", run.thread.number),
-        _ => format!("For #{}\n\n", run.thread.number),
+    let closes = match &run.thread {
+        Some(thread) if thread.kind == SubjectKind::Issue => format!("Closes #{}\n\n", thread.number),
+        Some(thread) => format!("For #{}\n\n", thread.number),
+        None => String::new(),
     };
     let summary = result.result.summary.as_deref().map(|s| text::neutralise(&cut(s, 8_000), &[])).unwrap_or_default();
     let summary =
@@ -233,17 +248,24 @@ pub fn pull_request_body(run: &Run, result: &StoredResult, mention: &str) -> Str
          Comment `@{mention} …` here to ask for more; further commits go to this branch. Please review before merging.</sub>\n",
         status_marker(&run.id),
         text::neutralise(&format!("@{}", run.request.requester.login), &[]),
-        match run.thread.kind {
-            SubjectKind::Issue => format!("issue {}", run.thread.number),
-            SubjectKind::PullRequest => format!("pull request {}", run.thread.number),
-            SubjectKind::Discussion => format!("discussion {}", run.thread.number),
-        },
+        place_in_words(run),
         run.request.url,
         file_list(result),
         usage_message(&result.usage),
         one_line(&text::neutralise(&result.result.agent, &[])),
         run.id,
     )
+}
+
+fn place_in_words(run: &Run) -> String {
+    match &run.thread {
+        Some(thread) => match thread.kind {
+            SubjectKind::Issue => format!("issue {}", thread.number),
+            SubjectKind::PullRequest => format!("pull request {}", thread.number),
+            SubjectKind::Discussion => format!("discussion {}", thread.number),
+        },
+        None => run.plan.as_ref().map_or_else(|| "the repository".to_owned(), |plan| format!("workflow {}", plan.workflow.name)),
+    }
 }
 
 fn one_line(text: &str) -> String {
@@ -323,11 +345,15 @@ fn state_in_words(run: &Run) -> String {
         State::Queued { because: QueuedBecause::New } => "queued".to_owned(),
         State::Queued { because: QueuedBecause::ThreadBusy } => "queued behind another run of this thread".to_owned(),
         State::Queued { because: QueuedBecause::Capacity } => "queued until an agent is free".to_owned(),
+        State::Queued { because: QueuedBecause::GroupBusy } => "queued behind another run of its concurrency group".to_owned(),
+        State::Queued { because: QueuedBecause::Cooldown } => "queued until its workflow's cooldown is over".to_owned(),
+        State::Stepping => "at its steps".to_owned(),
         State::Starting => "starting its task".to_owned(),
         State::Running { stage: Some(stage) } => format!("running ({stage})"),
         State::Running { stage: None } => "running".to_owned(),
         State::Applying => "writing its changes".to_owned(),
         State::Succeeded { outcome: Outcome::Answer } => "answered".to_owned(),
+        State::Succeeded { outcome: Outcome::Steps } => "done".to_owned(),
         State::Succeeded { outcome: Outcome::PullRequest { number, .. } } => format!("done, see #{number}"),
         State::Failed { failure } => format!("failed: {}", advice(failure.code).0),
         State::Cancelled { .. } => "stopped".to_owned(),

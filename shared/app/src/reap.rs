@@ -38,6 +38,11 @@ pub struct Sweep {
     pub redelivered: usize,
 }
 
+/// Whether the run waits for what its present attempt's task does.
+fn has_work_for_task(run: &Run) -> bool {
+    matches!(run.state, State::Starting | State::Running { .. } | State::Applying)
+}
+
 impl Reaper {
     /// One sweep that begins when it was scheduled for.
     pub async fn sweep(&self, now: Timestamp) -> anyhow::Result<Sweep> {
@@ -116,7 +121,7 @@ impl Reaper {
             let Some((workspace, id, attempt)) = task.started_by.as_deref().and_then(parse_started_by) else { continue };
             let orphan = match self.dispatch.runs.load(&workspace, &id).await? {
                 None => true,
-                Some(run) => (run.state.is_terminal() && run.updated_at + ORPHAN_AFTER < now) || run.attempt > attempt,
+                Some(run) => (!has_work_for_task(&run) && run.updated_at + ORPHAN_AFTER < now) || run.attempt > attempt,
             };
             if orphan {
                 tracing::warn!(run = %id, task = task.arn, "stopping an orphan task");

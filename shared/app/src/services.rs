@@ -51,18 +51,35 @@ impl Services {
     }
 }
 
-/// The slots a run holds while it works: its thread alone, its share of repository and workspace (R20).
-pub fn slots_of(run: &Run, capacity: &Capacity) -> Vec<Slot> {
-    let repository = format!("repository#{}", run.repository.id);
-    vec![
-        Slot { scope: SlotScope::Thread, key: thread_slot(run), capacity: 1 },
-        Slot { scope: SlotScope::Repository, key: repository, capacity: capacity.repository },
-        Slot { scope: SlotScope::Workspace, key: "workspace".to_owned(), capacity: capacity.workspace },
-    ]
+/// The slots that a run needs now: its concurrency group's before its first step, the agent's before each agent step.
+pub fn slots_to_claim(run: &Run, capacity: &Capacity) -> Vec<Slot> {
+    match group_slot(run) {
+        Some(group) if run.plan.as_ref().is_some_and(|plan| !plan.admitted) => vec![group],
+        _ => agent_slots(run, capacity),
+    }
 }
 
-fn thread_slot(run: &Run) -> String {
-    format!("thread#{}#{}", run.repository.id, run.thread.number)
+/// The slots that a run gives back now: those of its agent step, and its group's when it is over.
+pub fn slots_to_release(run: &Run, capacity: &Capacity) -> Vec<Slot> {
+    let group = group_slot(run).filter(|_| run.state.is_terminal());
+    agent_slots(run, capacity).into_iter().chain(group).collect()
+}
+
+/// What a run holds while its agent works: its thread alone, its share of repository and workspace (R20).
+fn agent_slots(run: &Run, capacity: &Capacity) -> Vec<Slot> {
+    let repository = format!("repository#{}", run.repository.id);
+    let thread = run.thread.as_ref().map(|thread| format!("thread#{}#{}", run.repository.id, thread.number));
+    let thread = thread.map(|key| Slot { scope: SlotScope::Thread, key, capacity: 1 });
+    let shared = [
+        Slot { scope: SlotScope::Repository, key: repository, capacity: capacity.repository },
+        Slot { scope: SlotScope::Workspace, key: "workspace".to_owned(), capacity: capacity.workspace },
+    ];
+    thread.into_iter().chain(shared).collect()
+}
+
+fn group_slot(run: &Run) -> Option<Slot> {
+    let group = run.plan.as_ref()?.group.as_ref()?;
+    Some(Slot { scope: SlotScope::Group, key: format!("group#{}#{group}", run.repository.id), capacity: 1 })
 }
 
 /// How a task names its run at ECS: `<workspace>/<run>/<attempt>`, within ECS's 128 letters.

@@ -30,13 +30,14 @@ pub(crate) async fn update_status(services: &Services, blobs: Option<&Blobs>, ru
 
 async fn write_status(forge: &dyn Forge, run: &Run, pending: &PendingEffect, body: &str) -> Result<u64, ForgeError> {
     let at = place_of(run);
+    let Some(thread) = &run.thread else { return Err(ForgeError::Permanent("the run has no thread to speak in".to_owned())) };
     let known = match run.status_comment {
-        None if pending.tries > 1 => forge.find_comment(&at, run.thread.number, &messages::status_marker(&run.id)).await?.map(|c| c.id),
+        None if pending.tries > 1 => forge.find_comment(&at, thread.number, &messages::status_marker(&run.id)).await?.map(|c| c.id),
         known => known,
     };
     match known {
         Some(comment) => forge.update_comment(&at, comment, body).await.map(|()| comment),
-        None => forge.create_comment(&at, run.thread.number, body).await.map(|c| c.id),
+        None => forge.create_comment(&at, thread.number, body).await.map(|c| c.id),
     }
 }
 

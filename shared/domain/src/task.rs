@@ -32,7 +32,12 @@ pub struct Brief {
     /// What was asked, hidden characters and HTML comments stripped (R27).
     pub prompt: String,
     /// The thread around it: title, kind, number, who asks.
-    pub thread: BriefThread,
+    /// `None` for a run without a thread.
+    pub thread: Option<BriefThread>,
+    /// What it is about, for a commit's subject: the thread's title, or the workflow's name.
+    pub title: String,
+    /// Who asks, or the workflow on whose behalf.
+    pub requester: String,
     pub repository: Repository,
     /// `https://…/owner/name.git`, without credentials.
     pub clone_url: String,
@@ -48,8 +53,6 @@ pub struct Brief {
 pub struct BriefThread {
     pub kind: SubjectKind,
     pub number: u64,
-    pub title: String,
-    pub requester: String,
     /// `refs #12` or `closes #12` material for the commit message: the issue's number, if it is one.
     pub closes_issue: Option<u64>,
 }

@@ -34,18 +34,20 @@ pub(crate) struct MessageRequest<'a> {
 impl MessageRequest<'_> {
     /// The message that needs no model.
     pub(crate) fn fall_back(&self) -> String {
-        self.finish(&commit_text::fall_back(&self.brief.thread.title, self.files))
+        self.finish(&commit_text::fall_back(&self.brief.title, self.files))
     }
 
     fn finish(&self, message: &str) -> String {
-        let number = self.brief.thread.closes_issue.unwrap_or(self.brief.thread.number);
-        format!("{message}\n\nRefs #{number}\n")
+        match &self.brief.thread {
+            Some(thread) => format!("{message}\n\nRefs #{}\n", thread.closes_issue.unwrap_or(thread.number)),
+            None => format!("{message}\n"),
+        }
     }
 
     fn question(&self, diff: &str) -> String {
         let request = cut(&self.brief.prompt, MOST_TEXT);
         let summary = cut(self.summary.unwrap_or("(none)"), MOST_TEXT);
-        let title = &self.brief.thread.title;
+        let title = &self.brief.title;
         format!(
             "<request title={title:?}>\n{request}\n</request>\n\n<summary>\n{summary}\n</summary>\n\n<diff>\n{diff}\n</diff>\n\nWrite the commit message."
         )

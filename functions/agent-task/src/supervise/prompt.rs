@@ -7,18 +7,18 @@ use patchbay_domain::text::strip_hidden;
 /// The agent's prompt. It never starts with the request itself: Aider takes a message that begins with `/` or `!`
 /// for a command, and `!` runs a shell.
 pub(crate) fn prompt(brief: &Brief) -> String {
-    let thread = &brief.thread;
-    let kind = match thread.kind {
-        SubjectKind::Issue => "issue",
-        SubjectKind::PullRequest => "pull request",
+    let (who, repository, title) = (one_line(&brief.requester), brief.repository.full_name(), one_line(&brief.title));
+    let head = match &brief.thread {
+        Some(thread) => {
+            let kind = match thread.kind {
+                SubjectKind::Issue => "issue",
+                SubjectKind::PullRequest => "pull request",
+                SubjectKind::Discussion => "discussion",
+            };
+            format!("A request from {who} in {kind} #{} of {repository}, titled \"{title}\".", thread.number)
+        }
+        None => format!("A request from {who} in {repository}: \"{title}\"."),
     };
-    let title = one_line(&thread.title);
-    let head = format!(
-        "A request from {} in {kind} #{} of {}, titled \"{title}\".",
-        one_line(&thread.requester),
-        thread.number,
-        brief.repository.full_name()
-    );
     let task = match brief.mode {
         Mode::Ask => "Answer it. Change no files.",
         Mode::Change => "Do what it asks for by changing files of this repository; then say in a few sentences what you did and why.",

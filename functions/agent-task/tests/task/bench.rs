@@ -78,13 +78,9 @@ impl Setup {
             attempt: 1,
             mode: self.mode,
             prompt: self.prompt,
-            thread: BriefThread {
-                kind: SubjectKind::Issue,
-                number: 7,
-                title: "Greet the world".into(),
-                requester: "ada".into(),
-                closes_issue: Some(7),
-            },
+            thread: Some(BriefThread { kind: SubjectKind::Issue, number: 7, closes_issue: Some(7) }),
+            title: "Greet the world".into(),
+            requester: "ada".into(),
             repository: Repository {
                 id: 1,
                 owner: "acme".into(),

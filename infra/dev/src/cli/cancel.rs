@@ -27,7 +27,8 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let ended = operations.cancel(&arguments.run_id, &arguments.by, PATIENCE).await;
     drop(step);
     let run = ended?;
-    let told = format!("{} is cancelled; its task is being stopped, and its thread is told: {}", run.id, run.thread.url);
+    let thread = run.thread.as_ref().map_or_else(|| "it has no thread".to_owned(), |thread| format!("its thread is told: {}", thread.url));
+    let told = format!("{} is cancelled; its task is being stopped, and {thread}", run.id);
     print_result(&if arguments.which.json { json!({ "run": run.id, "state": run.state }).to_string() } else { printable(&told) });
     Ok(ExitCode::SUCCESS)
 }

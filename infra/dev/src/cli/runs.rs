@@ -44,7 +44,8 @@ pub(super) fn table(runs: &[RunSummary], now: Timestamp) -> String {
     }
     let mut lines = vec![format!("{:<36}  {:<28}  {:>7}  {:<9}  {:>4}  {:>9}", "RUN", "REPOSITORY", "THREAD", "STATE", "AGE", "COST")];
     lines.extend(runs.iter().map(|run| {
-        let (thread, state) = (format!("#{}", run.thread), run.state.name());
+        let thread = run.thread.map_or("-".to_owned(), |number| format!("#{number}"));
+        let state = run.state.name();
         let (age, cost) = (age(run.created_at, now), dollars(run.cost_microusd));
         format!("{:<36}  {:<28}  {thread:>7}  {state:<9}  {age:>4}  {cost:>9}", run.id.as_str(), run.repository)
     }));
@@ -57,7 +58,16 @@ fn describe(RunDetails { run, usage, history }: &RunDetails, now: Timestamp) -> 
     line("Run", run.id.to_string());
     line("State", state(run));
     line("Repository", format!("{}/{}", run.repository.owner, run.repository.name));
-    line("Thread", format!("#{} {} ({})", run.thread.number, run.thread.title, run.thread.url));
+    if let Some(thread) = &run.thread {
+        line("Thread", format!("#{} {} ({})", thread.number, thread.title, thread.url));
+    }
+    if let Some(plan) = &run.plan {
+        line("Workflow", format!("{}, version {}", plan.workflow.name, plan.workflow.version));
+        for (index, planned) in plan.steps.iter().enumerate() {
+            let outcome = planned.status.outcome().unwrap_or(if index == plan.at { "at work" } else { "to be done" });
+            line("Step", format!("{} {}: {outcome}", index + 1, planned.step.action.name()));
+        }
+    }
     line("Asked by", run.request.requester.login.clone());
     line("Age", format!("{}, since {:.0}", age(run.created_at, now), run.created_at));
     line("Correlation", run.request.delivery.to_string());
@@ -99,7 +109,8 @@ fn state(run: &Run) -> String {
         State::Succeeded { outcome: Outcome::Answer } => "an answer".to_owned(),
         State::Failed { failure } => format!("{:?}, {}", failure.code, failure.detail),
         State::Cancelled { reason } => format!("{reason:?}"),
-        State::Starting | State::Applying => String::new(),
+        State::Stepping => run.active_step().map(|(_, planned)| planned.step.action.name().to_owned()).unwrap_or_default(),
+        State::Succeeded { outcome: Outcome::Steps } | State::Starting | State::Applying => String::new(),
     };
     if more.is_empty() { run.state.name().to_owned() } else { format!("{}: {more}", run.state.name()) }
 }
@@ -154,8 +165,9 @@ mod tests {
         let summary = RunSummary {
             id: run.id,
             repository: "acme/hello".to_owned(),
-            thread: 7,
+            thread: Some(7),
             title: String::new(),
+            workflow: None,
             state: run.state,
             created_at: run.created_at,
             cost_microusd: 1_500_000,

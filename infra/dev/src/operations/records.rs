@@ -18,8 +18,12 @@ pub struct RunSummary {
     pub id: RunId,
     /// `owner/name`.
     pub repository: String,
-    pub thread: u64,
+    /// Its number; `None` for what belongs to no thread.
+    pub thread: Option<u64>,
     pub title: String,
+    /// The workflow's name; `None` for the built-in one.
+    #[serde(default)]
+    pub workflow: Option<String>,
     pub state: State,
     pub created_at: Timestamp,
     pub cost_microusd: u64,
@@ -56,8 +60,9 @@ impl From<Row> for RunSummary {
     fn from(Row { run, usage }: Row) -> Self {
         Self {
             repository: format!("{}/{}", run.repository.owner, run.repository.name),
-            thread: run.thread.number,
-            title: run.thread.title,
+            thread: run.thread.as_ref().map(|thread| thread.number),
+            title: run.thread.map(|thread| thread.title).unwrap_or_default(),
+            workflow: run.plan.map(|plan| plan.workflow.name),
             state: run.state,
             created_at: run.created_at,
             cost_microusd: usage.cost_microusd,

@@ -64,6 +64,7 @@ impl Matcher {
             CancelReason::Stopped { by } => (by.as_str(), "said stop"),
             CancelReason::StoppedByOperator { by } => (by.as_str(), "ended it as the operator"),
             CancelReason::ThreadClosed => ("trigger-matcher", "the thread was closed"),
+            CancelReason::Superseded { .. } => ("trigger-matcher", "a newer run took its place"),
             CancelReason::Uninstalled => ("trigger-matcher", "the App was uninstalled"),
             CancelReason::Suspended => ("trigger-matcher", "the App was suspended"),
             CancelReason::RepositoryRemoved => ("trigger-matcher", "the repository was taken from the App"),

@@ -111,6 +111,8 @@ impl Matcher {
             url: asked.url,
             delivery: scene.event.delivery.clone(),
             label: asked.label,
+            authority: Default::default(),
+            options: Default::default(),
         };
         self.create_run(scene, request).await
     }
@@ -156,7 +158,7 @@ impl Matcher {
         let run = accept(self.new_run(scene, request, id.clone()), jiff::Timestamp::now());
         let created = self.services.dispatch.runs.create(&run).await?;
         // A run that exists comes from an earlier try at this delivery, which may have died before it told anyone.
-        self.threads.remember_run(workspace, run.repository.id, run.thread.number, &id, run.created_at).await?;
+        self.threads.remember_run(workspace, run.repository.id, scene.subject.number, &id, run.created_at).await?;
         self.services.dispatch.runs_queue.send_run(workspace, &id, 0).await?;
         // Under the time of the run's creation, so that the second word of a retaken delivery is no second entry (R46).
         let created_at = match created {
@@ -175,13 +177,14 @@ impl Matcher {
             workspace: scene.connection.workspace.clone(),
             connection: scene.connection.connection.clone(),
             repository: scene.at.repository.clone(),
-            thread: ThreadRef {
+            thread: Some(ThreadRef {
                 kind: scene.subject.kind,
                 number: scene.subject.number,
                 title: strip_hidden(&scene.subject.title),
                 url: scene.subject.url.clone(),
-            },
+            }),
             request,
+            plan: None,
             deadline_seconds: self.limits.deadline_seconds,
             budget_microusd: self.limits.budget_microusd,
         }

@@ -21,12 +21,12 @@ fn run(state: State) -> Run {
             default_branch: Some("main".to_owned()),
             private: false,
         },
-        thread: ThreadRef {
+        thread: Some(ThreadRef {
             kind: SubjectKind::Issue,
             number: 7,
             title: "Greet by name".to_owned(),
             url: "https://github.com/acme/hello/issues/7".to_owned(),
-        },
+        }),
         request: Request {
             mode: Mode::Auto,
             prompt: "Greet by name, @octocat, and fix #99".to_owned(),
@@ -34,7 +34,10 @@ fn run(state: State) -> Run {
             url: "https://github.com/acme/hello/issues/7".to_owned(),
             delivery: DeliveryId("d-1".to_owned()),
             label: None,
+            authority: Default::default(),
+            options: Default::default(),
         },
+        plan: None,
         deadline_seconds: 1800,
         budget_microusd: 2_000_000,
     };

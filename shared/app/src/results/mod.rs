@@ -7,7 +7,7 @@ mod write;
 use crate::dispatch::Dispatch;
 use crate::drive::Driver;
 use crate::forge_outcome::input_for;
-use crate::services::{Services, slots_of};
+use crate::services::{Services, slots_to_release};
 use crate::status::{load_result, place_of, update_status};
 use jiff::Timestamp;
 use patchbay_aws::blobs::{Blobs, result_key};
@@ -16,6 +16,7 @@ use patchbay_aws::tasks::Tasks;
 use patchbay_domain::envelope::RunMessage;
 use patchbay_domain::run::{Effect, Input, PendingEffect, Run, State};
 use patchbay_domain::task::{StoredResult, TaskOutcome};
+use patchbay_domain::workflow::limits::MAX_OUTPUT_CHARS;
 
 pub use task_end::TaskStateChange;
 
@@ -89,7 +90,7 @@ impl Results {
 
     async fn release_slots(&self, run: &Run) -> anyhow::Result<Input> {
         let dispatch = &self.services.dispatch;
-        let waiting = dispatch.runs.release_slots(&run.workspace, &run.id, &slots_of(run, &self.capacity)).await?;
+        let waiting = dispatch.runs.release_slots(&run.workspace, &run.id, &slots_to_release(run, &self.capacity)).await?;
         for waiter in waiting {
             dispatch.runs_queue.send_run(&run.workspace, &waiter, 0).await?;
         }
@@ -132,7 +133,10 @@ pub(crate) async fn take_stored_result(dispatch: &Dispatch, blobs: &Blobs, run: 
     tracing::info!(run = %run.id, agent = stored.result.agent, isolation = stored.result.isolation.join(" "), "result taken");
     let input = match stored.result.outcome {
         TaskOutcome::Changes { .. } => Input::ChangesStored { key, usage },
-        TaskOutcome::Answer { .. } => Input::AnswerStored { key, usage },
+        TaskOutcome::Answer { text } => {
+            let answer = run.plan.is_some().then(|| text.chars().take(MAX_OUTPUT_CHARS).collect());
+            Input::AnswerStored { key, usage, answer }
+        }
         TaskOutcome::Failed { failure } => Input::TaskFailed { failure, usage },
     };
     dispatch.tell(&run.workspace, &run.id, &input).await?;

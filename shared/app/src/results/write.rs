@@ -9,7 +9,7 @@ use patchbay_domain::event::SubjectKind;
 use patchbay_domain::metric;
 use patchbay_domain::policy::Policy;
 use patchbay_domain::redact::Secrets;
-use patchbay_domain::run::state::PushedBranch;
+use patchbay_domain::run::state::{Authority, PushedBranch};
 use patchbay_domain::run::{Input, PendingEffect, Run};
 use patchbay_domain::task::{Failure, FailureCode, StoredResult, TaskOutcome};
 use patchbay_forge::{ForgeError, NewCommit, NewPullRequest, PermissionLevel, RepoAt};
@@ -56,9 +56,11 @@ impl Results {
     ) -> Result<Result<PushedBranch, Failure>, ForgeError> {
         let (at, forge) = (place_of(run), &self.services.forge);
         let who = &run.request.requester;
-        let permission = forge.permission(&at, &who.login).await?;
-        if permission.user_id != who.id || permission.level < PermissionLevel::Write {
-            return Ok(Err(Failure::new(FailureCode::PermissionLost, "")));
+        if run.request.authority == Authority::Requester {
+            let permission = forge.permission(&at, &who.login).await?;
+            if permission.user_id != who.id || permission.level < PermissionLevel::Write {
+                return Ok(Err(Failure::new(FailureCode::PermissionLost, "")));
+            }
         }
         let target = match self.target(run, &at).await? {
             Ok(target) => target,
@@ -99,7 +101,7 @@ impl Results {
     }
 
     async fn target(&self, run: &Run, at: &RepoAt) -> Result<Result<Target, Failure>, ForgeError> {
-        if run.thread.kind == SubjectKind::Issue {
+        let Some(thread) = run.thread.as_ref().filter(|thread| thread.kind == SubjectKind::PullRequest) else {
             let base = match &run.repository.default_branch {
                 Some(branch) => Some(branch.clone()),
                 None => self.services.forge.repository(at).await?.default_branch,
@@ -107,8 +109,8 @@ impl Results {
             return Ok(base
                 .map(|base| Target::New { base })
                 .ok_or_else(|| Failure::new(FailureCode::ForgeRefused, "the repository has no default branch")));
-        }
-        let pull = self.services.forge.pull_request(at, run.thread.number).await?;
+        };
+        let pull = self.services.forge.pull_request(at, thread.number).await?;
         if pull.refs.head_repository_id != Some(run.repository.id) {
             return Ok(Err(Failure::new(FailureCode::Fork, "")));
         }
@@ -124,7 +126,11 @@ impl Results {
     pub(super) async fn open_pull_request(&self, run: &Run, pending: &PendingEffect) -> anyhow::Result<Input> {
         let Some(branch) = &run.branch else { anyhow::bail!("run {} has no branch to open a pull request from", run.id) };
         if let Some(number) = branch.existing_pull_request {
-            return Ok(Input::PullRequestReady { number, url: run.thread.url.clone(), updated: true });
+            return Ok(Input::PullRequestReady {
+                number,
+                url: run.thread.as_ref().map(|thread| thread.url.clone()).unwrap_or_default(),
+                updated: true,
+            });
         }
         let stored = self.result_of(run).await?;
         Ok(match self.try_open(run, pending, branch, &stored).await {

@@ -3,7 +3,7 @@
 
 use crate::ecs::RunFault;
 use crate::stage::{CAPACITY, REPO, Stage, ends_at, message};
-use patchbay_app::services::{slots_of, started_by};
+use patchbay_app::services::{slots_to_claim, started_by};
 use patchbay_aws::tables::core::ConnectionStatus;
 use patchbay_domain::event::SubjectKind;
 use patchbay_domain::run::{Effect, Input, QueuedBecause, Run, State, TaskEnd};
@@ -96,7 +96,10 @@ async fn the_task_exchanges_its_secret_for_the_brief_that_it_needs() {
     assert!(stage.vault().exchange(&run.workspace, &run.id, 1, &hash).await.unwrap());
     let brief = stage.vault().take_brief(&run.workspace, &run.id, 1).await.unwrap().unwrap();
     let brief: Brief = serde_json::from_slice(&brief).unwrap();
-    assert_eq!((brief.run, brief.base_branch.as_str(), brief.thread.closes_issue), (run.id.clone(), "main", Some(run.thread.number)));
+    assert_eq!(
+        (brief.run, brief.base_branch.as_str(), brief.thread.and_then(|thread| thread.closes_issue)),
+        (run.id.clone(), "main", Some(run.thread.as_ref().unwrap().number))
+    );
     assert!(brief.clone_url.ends_with("/acme/hello.git") && !brief.clone_token.is_empty());
     assert!(brief.limits.deadline_at < run.deadline_at.unwrap(), "the task has time to say that its time is up");
     let kept: String = stage.cloud.rows("vault").iter().chain(&stage.cloud.rows("runs")).map(Value::to_string).collect();
@@ -121,7 +124,7 @@ async fn no_room_at_ecs_is_waited_for_and_a_request_that_can_never_work_is_not()
 async fn a_second_run_of_a_thread_waits_and_starts_when_the_first_is_over() {
     let stage = Stage::set().await;
     let first = stage.working().await;
-    let second = stage.request_in(SubjectKind::Issue, first.thread.number, "again").await;
+    let second = stage.request_in(SubjectKind::Issue, first.thread.as_ref().unwrap().number, "again").await;
     stage.launch(&second).await;
     let waiting = stage.stored(&second).await;
     assert_eq!(waiting.state, State::Queued { because: QueuedBecause::ThreadBusy });
@@ -140,9 +143,9 @@ async fn a_second_run_of_a_thread_waits_and_starts_when_the_first_is_over() {
 async fn a_waiting_run_that_nobody_woke_tries_again_at_its_time() {
     let stage = Stage::set().await;
     let first = stage.working().await;
-    let second = stage.request_in(SubjectKind::Issue, first.thread.number, "again").await;
+    let second = stage.request_in(SubjectKind::Issue, first.thread.as_ref().unwrap().number, "again").await;
     stage.launch(&second).await;
-    let slots = slots_of(&first, &CAPACITY);
+    let slots = slots_to_claim(&first, &CAPACITY);
     stage.services.dispatch.runs.release_slots(&first.workspace, &first.id, &slots).await.unwrap();
     stage.launch(&second).await;
     assert!(matches!(stage.stored(&second).await.state, State::Running { .. }));
@@ -152,7 +155,7 @@ async fn a_waiting_run_that_nobody_woke_tries_again_at_its_time() {
 async fn a_waiting_run_has_one_message_on_its_way_however_often_it_is_woken_early() {
     let stage = Stage::set().await;
     let first = stage.working().await;
-    let second = stage.request_in(SubjectKind::Issue, first.thread.number, "again").await;
+    let second = stage.request_in(SubjectKind::Issue, first.thread.as_ref().unwrap().number, "again").await;
     for _ in 0..4 {
         stage.launch(&second).await;
     }

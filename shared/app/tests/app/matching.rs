@@ -80,7 +80,7 @@ async fn one_delivery_is_one_run_however_often_it_comes() {
     }
     let runs = stage.runs();
     assert_eq!(runs.len(), 1);
-    assert_eq!((runs[0].thread.number, runs[0].request.requester.login.as_str()), (number, "dana"));
+    assert_eq!((runs[0].thread.as_ref().unwrap().number, runs[0].request.requester.login.as_str()), (number, "dana"));
     assert_eq!((&runs[0].workspace, &runs[0].request.delivery), (&stage.connection.workspace, &delivery.id));
     let sent = stage.cloud.take_sent();
     assert_eq!(sent.len(), 1);
@@ -258,7 +258,7 @@ async fn stop_and_a_closed_thread_end_what_runs_there_and_nothing_else() {
             stage.github.comment(REPO, number, "dana", "@patchbay stop").unwrap();
         }
         stage.hear_well(&stage.delivery()).await;
-        let run = stage.runs().into_iter().find(|run| run.thread.number == number).unwrap();
+        let run = stage.runs().into_iter().find(|run| run.thread.as_ref().unwrap().number == number).unwrap();
         let by = CancelReason::Stopped { by: "dana".into() };
         assert_eq!(run.state, State::Cancelled { reason: if closing { CancelReason::ThreadClosed } else { by } });
     }

@@ -29,7 +29,7 @@ impl Stage {
             workspace,
             connection: self.at.connection.clone(),
             repository: self.at.repository.clone(),
-            thread: ThreadRef { kind, number, title: "Spelling".into(), url: format!("https://github.example/{number}") },
+            thread: Some(ThreadRef { kind, number, title: "Spelling".into(), url: format!("https://github.example/{number}") }),
             request: Request {
                 mode: Mode::Auto,
                 prompt: "fix it".into(),
@@ -37,7 +37,10 @@ impl Stage {
                 url: format!("https://github.example/{number}#1"),
                 delivery: DeliveryId(delivery.into()),
                 label: None,
+                authority: Default::default(),
+                options: Default::default(),
             },
+            plan: None,
             deadline_seconds: 1800,
             budget_microusd: 2_000_000,
         };
@@ -117,7 +120,7 @@ impl Stage {
 
     /// What Patchbay has said in the run's thread.
     pub(crate) fn said(&self, run: &Run) -> Vec<CommentView> {
-        let mut comments = self.github.comments(REPO, run.thread.number);
+        let mut comments = self.github.comments(REPO, run.thread.as_ref().unwrap().number);
         comments.retain(|comment| comment.author == "patchbay[bot]");
         comments
     }

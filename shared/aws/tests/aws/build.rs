@@ -41,7 +41,7 @@ pub(crate) fn run(index: u32) -> Run {
         workspace: workspace(),
         connection: connection(),
         repository: repository(1),
-        thread: ThreadRef { kind: SubjectKind::Issue, number: 5, title: "Title".into(), url: "https://example.com/5".into() },
+        thread: Some(ThreadRef { kind: SubjectKind::Issue, number: 5, title: "Title".into(), url: "https://example.com/5".into() }),
         request: Request {
             mode: Mode::Auto,
             prompt: "do it".into(),
@@ -49,7 +49,10 @@ pub(crate) fn run(index: u32) -> Run {
             url: "https://example.com/5#1".into(),
             delivery: DeliveryId("d1".into()),
             label: None,
+            authority: Default::default(),
+            options: Default::default(),
         },
+        plan: None,
         deadline_seconds: 1800,
         budget_microusd: 2_000_000,
     };

@@ -1,9 +1,11 @@
 //! How state, input and effects meet: `apply` is pure and total. It is called by every function that learns
 //! something about a run, and by nothing else is a run's state ever changed (R12).
 
-use super::effect::{Effect, PendingEffect};
+use super::effect::Effect;
 use super::input::{CancelReason, Input, SlotScope, TaskEnd};
+use super::outbox::{decide, finish, has_begun, may_have_task, may_have_written, remove};
 use super::state::{NewRun, Outcome, QueuedBecause, Run, STATUS_EVERY_SECONDS, State, Task};
+use super::steps;
 use crate::task::{Failure, FailureCode, Usage};
 use jiff::{SignedDuration, Timestamp};
 
@@ -28,7 +30,7 @@ pub fn apply(run: &Run, input: &Input, now: Timestamp) -> Transition {
     let changed = match input {
         // The attempt's number grows only when its task has ended; a task of it that starts after all is an orphan (I5).
         Input::TaskStarted { attempt, .. } | Input::TaskEnded { attempt, .. } if *attempt != run.attempt => false,
-        Input::Done { effect } | Input::Abandoned { effect } => settle(&mut next, *effect, input),
+        Input::Done { effect } | Input::Abandoned { effect } => settle(&mut next, *effect, input, now) | steps::go_on(&mut next, now),
         Input::StatusPosted { comment } => {
             next.status_comment = Some(*comment);
             next.status_unsure = false;
@@ -36,16 +38,21 @@ pub fn apply(run: &Run, input: &Input, now: Timestamp) -> Transition {
             finish(&mut next, Effect::UpdateStatus);
             true
         }
-        Input::Postponed { effect, retry_at } => postpone(&mut next, *effect, *retry_at),
-        Input::PullRequestReady { .. } | Input::BranchPushed { .. } => written(&mut next, input),
-        Input::Rejected { failure } if run.state == State::Applying => end(&mut next, failed(failure.clone())),
+        Input::Postponed { effect, retry_at } => postpone(&mut next, *effect, *retry_at, now),
+        Input::PullRequestReady { .. } | Input::BranchPushed { .. } => written(&mut next, input, now),
+        Input::Rejected { failure } if run.state == State::Applying => finish_task(&mut next, Err(failure.clone()), now),
         Input::Cancel { reason } if !run.state.is_terminal() => cancel(&mut next, reason),
         Input::DeadlinePassed if !run.state.is_terminal() && run.deadline_at.is_some_and(|at| at <= now) => {
             let code = if run.state == State::Applying { FailureCode::ForgeRefused } else { FailureCode::TimedOut };
-            give_up(&mut next, failed(Failure::new(code, "the run's deadline passed")))
+            match &run.plan {
+                Some(_) if !matches!(run.state, State::Queued { .. }) => steps::time_out(&mut next, code, now),
+                _ => give_up(&mut next, failed(Failure::new(code, "the run's deadline passed"))),
+            }
         }
         _ => match &run.state {
             State::Queued { .. } => queued(&mut next, input, now),
+            State::Stepping if matches!(input, Input::TaskEnded { .. }) => mark_ended(&mut next),
+            State::Stepping => steps::stepping(&mut next, input, now),
             State::Starting | State::Running { .. } => working(&mut next, input, now),
             State::Applying | State::Succeeded { .. } | State::Failed { .. } | State::Cancelled { .. } => after(&mut next, input),
         },
@@ -58,14 +65,17 @@ pub fn apply(run: &Run, input: &Input, now: Timestamp) -> Transition {
 
 /// A run as the matcher creates it: queued, with its first effects decided. It is saved as version 0.
 pub fn accept(new: NewRun, now: Timestamp) -> Run {
-    let NewRun { id, workspace, connection, repository, thread, request, deadline_seconds, budget_microusd } = new;
+    let NewRun { id, workspace, connection, repository, thread, request, plan, deadline_seconds, budget_microusd } = new;
     let mut run = Run {
         id,
         workspace,
         connection,
         repository,
-        thread,
         request,
+        // A workflow's run shows itself when an agent is at work that somebody waits for, or when it fails.
+        shows_status: plan.is_none() && thread.is_some(),
+        thread,
+        plan,
         state: State::Queued { because: QueuedBecause::New },
         version: 0,
         attempt: 0,
@@ -85,8 +95,22 @@ pub fn accept(new: NewRun, now: Timestamp) -> Run {
         created_at: now,
         updated_at: now,
     };
-    decide(&mut run, Effect::UpdateStatus);
-    decide(&mut run, Effect::ClaimSlots);
+    match &run.plan {
+        None => {
+            decide(&mut run, Effect::UpdateStatus);
+            decide(&mut run, Effect::ClaimSlots);
+        }
+        Some(plan) if plan.not_before.is_some_and(|at| at > now) => {
+            run.wake_at = plan.not_before;
+            run.state = State::Queued { because: QueuedBecause::Cooldown };
+        }
+        Some(plan) if plan.group.is_some() => {
+            decide(&mut run, Effect::ClaimSlots);
+        }
+        Some(_) => {
+            steps::admit(&mut run, now);
+        }
+    }
     if run.request.label.is_some() {
         decide(&mut run, Effect::RemoveLabel);
     }
@@ -95,12 +119,20 @@ pub fn accept(new: NewRun, now: Timestamp) -> Run {
 
 fn queued(run: &mut Run, input: &Input, now: Timestamp) -> bool {
     match input {
-        Input::Woken => decide(run, Effect::ClaimSlots),
+        Input::Woken => match run.plan.as_ref().filter(|plan| !plan.admitted) {
+            Some(plan) if plan.not_before.is_some_and(|at| at > now + SignedDuration::from_secs(WAKE_SLACK_SECONDS)) => false,
+            Some(plan) if plan.group.is_none() => steps::admit(run, now),
+            _ => decide(run, Effect::ClaimSlots),
+        },
+        Input::SlotsClaimed if run.plan.as_ref().is_some_and(|plan| !plan.admitted) => {
+            remove(run, Effect::ClaimSlots);
+            steps::admit(run, now)
+        }
         Input::SlotsClaimed => {
             remove(run, Effect::ClaimSlots);
             run.state = State::Starting;
             run.wake_at = None;
-            run.attempt = 1;
+            run.attempt += 1;
             // Waiting for a task's capacity has its own patience; the task's time counts from its start.
             run.deadline_at = Some(now + SignedDuration::from_secs(START_PATIENCE_SECONDS + i64::from(run.deadline_seconds)));
             decide(run, Effect::StartTask)
@@ -110,6 +142,7 @@ fn queued(run: &mut Run, input: &Input, now: Timestamp) -> bool {
             let because = match scope {
                 SlotScope::Thread => QueuedBecause::ThreadBusy,
                 SlotScope::Repository | SlotScope::Workspace => QueuedBecause::Capacity,
+                SlotScope::Group => QueuedBecause::GroupBusy,
             };
             if run.state != (State::Queued { because }) {
                 run.state = State::Queued { because };
@@ -147,16 +180,16 @@ fn working(run: &mut Run, input: &Input, now: Timestamp) -> bool {
             }
             decide(run, Effect::PushBranch)
         }
-        Input::AnswerStored { key, usage } => {
+        Input::AnswerStored { key, usage, answer } => {
             store(run, Some(key), *usage);
-            end(run, State::Succeeded { outcome: Outcome::Answer })
+            finish_task(run, Ok((Outcome::Answer, answer.clone())), now)
         }
         Input::TaskFailed { failure, usage } => {
             store(run, None, *usage);
-            end(run, failed(failure.clone()))
+            finish_task(run, Err(failure.clone()), now)
         }
-        Input::TaskEnded { end, .. } => task_ended(run, end),
-        Input::Rejected { failure } => end(run, failed(failure.clone())),
+        Input::TaskEnded { end, .. } => task_ended(run, end, now),
+        Input::Rejected { failure } => finish_task(run, Err(failure.clone()), now),
         _ => false,
     }
 }
@@ -190,10 +223,10 @@ fn heartbeat(run: &mut Run, stage: Option<&String>, now: Timestamp) -> bool {
     true
 }
 
-fn task_ended(run: &mut Run, end_of_task: &TaskEnd) -> bool {
+fn task_ended(run: &mut Run, end_of_task: &TaskEnd, now: Timestamp) -> bool {
     mark_ended(run);
     let failure = match end_of_task {
-        TaskEnd::Infrastructure { .. } | TaskEnd::Lost if run.attempt < MAX_TASK_ATTEMPTS => {
+        TaskEnd::Infrastructure { .. } | TaskEnd::Lost if run.attempt - attempts_before(run) < MAX_TASK_ATTEMPTS => {
             run.attempt += 1;
             run.task = None;
             run.state = State::Starting;
@@ -206,10 +239,24 @@ fn task_ended(run: &mut Run, end_of_task: &TaskEnd) -> bool {
         TaskEnd::OutOfMemory => Failure::new(FailureCode::OutOfMemory, "the supervisor ran out of memory"),
         TaskEnd::Exited { code } => Failure::new(FailureCode::AgentCrashed, &format!("the task ended with exit code {code} and no result")),
     };
-    end(run, failed(failure))
+    finish_task(run, Err(failure), now)
 }
 
-fn written(run: &mut Run, input: &Input) -> bool {
+/// The attempts that earlier agent steps took.
+fn attempts_before(run: &Run) -> u32 {
+    run.plan.as_ref().map_or(0, |plan| plan.attempts_before)
+}
+
+/// What the agent was asked is done or has failed: the end of the run, or of a step of its plan.
+fn finish_task(run: &mut Run, result: Result<(Outcome, Option<String>), Failure>, now: Timestamp) -> bool {
+    match result {
+        result if run.plan.is_some() => steps::agent_done(run, result, now),
+        Ok((outcome, _)) => end(run, State::Succeeded { outcome }),
+        Err(failure) => end(run, failed(failure)),
+    }
+}
+
+fn written(run: &mut Run, input: &Input, now: Timestamp) -> bool {
     match (input, run.state.is_terminal()) {
         (Input::BranchPushed { branch }, false) if run.state == State::Applying => {
             remove(run, Effect::PushBranch);
@@ -223,7 +270,7 @@ fn written(run: &mut Run, input: &Input) -> bool {
         }
         (Input::PullRequestReady { number, url, updated }, false) if run.state == State::Applying => {
             let outcome = Outcome::PullRequest { number: *number, url: url.clone(), updated: *updated };
-            end(run, State::Succeeded { outcome })
+            finish_task(run, Ok((outcome, None)), now)
         }
         (Input::PullRequestReady { updated: false, .. }, true) if !matches!(run.state, State::Succeeded { .. }) => {
             may_write(run) && decide(run, Effect::RetractPullRequest)
@@ -238,34 +285,44 @@ fn cancel(run: &mut Run, reason: &CancelReason) -> bool {
 
 /// Into a terminal state from outside: what may already have been written to the forge is taken back (R21).
 fn give_up(run: &mut Run, state: State) -> bool {
-    let begun = |effect| run.outbox.iter().any(|p| p.effect == effect && p.tries > 0);
-    let may_have_written = run.branch.is_some() || begun(Effect::PushBranch);
+    let has_written = may_have_written(run);
     end(run, state);
-    if may_have_written && may_write(run) {
+    if has_written && may_write(run) {
         decide(run, Effect::RetractPullRequest);
     }
     true
 }
 
+/// Whether the run holds no slot and waits at none. One that found a slot full is noted there as waiting, which is
+/// given back like a place; so is the group of a plan, from its admission to the run's end.
+fn holds_nothing(run: &Run) -> bool {
+    let has_group = run.plan.as_ref().is_some_and(|plan| plan.admitted && plan.group.is_some());
+    let never_asked = match run.state {
+        State::Queued { because: QueuedBecause::New | QueuedBecause::Cooldown } => !has_begun(run, Effect::ClaimSlots),
+        State::Stepping => !steps::CLEARING.iter().any(|effect| run.has_pending(*effect)),
+        _ => false,
+    };
+    never_asked && !has_group
+}
+
 /// Into a terminal state: what was pending is dropped, what must follow is decided.
-fn end(run: &mut Run, state: State) -> bool {
+pub(super) fn end(run: &mut Run, state: State) -> bool {
+    let (holds_nothing, has_task) = (holds_nothing(run), may_have_task(run));
     let dropped = std::mem::take(&mut run.outbox);
-    let begun = |effect| dropped.iter().any(|p| p.effect == effect && p.tries > 0);
-    // A run that found a slot full is noted there as waiting, which is given back like a place.
-    let never_asked = run.state == (State::Queued { because: QueuedBecause::New }) && !begun(Effect::ClaimSlots);
-    let may_have_task = run.task.as_ref().is_some_and(|t| !t.ended) || begun(Effect::StartTask);
     run.state = state;
     run.wake_at = None;
+    // A failure is said in the thread, even where success would have shown in itself.
+    run.shows_status |= matches!(run.state, State::Failed { .. }) && run.thread.is_some();
     if may_write(run) {
         // The tries are kept: a comment that an earlier try may have made is looked for (R33).
         run.outbox = dropped.into_iter().filter(|p| matches!(p.effect, Effect::RemoveLabel | Effect::UpdateStatus)).collect();
         decide(run, Effect::UpdateStatus);
     }
     // After a success the task ends by itself, and the reaper stops what does not (I5).
-    if may_have_task && !matches!(run.state, State::Succeeded { .. }) {
+    if has_task && !matches!(run.state, State::Succeeded { .. }) {
         decide(run, Effect::StopTask);
     }
-    if !never_asked {
+    if !holds_nothing {
         decide(run, Effect::ReleaseSlots);
     }
     true
@@ -276,7 +333,7 @@ fn may_write(run: &Run) -> bool {
 }
 
 /// An effect is done, or never will be. A run that cannot live without it ends instead of waiting for its deadline.
-fn settle(run: &mut Run, effect: Effect, input: &Input) -> bool {
+fn settle(run: &mut Run, effect: Effect, input: &Input, now: Timestamp) -> bool {
     if !matches!(input, Input::Abandoned { .. }) {
         return finish(run, effect);
     }
@@ -289,39 +346,27 @@ fn settle(run: &mut Run, effect: Effect, input: &Input) -> bool {
             run.status_unsure |= removed && run.status_comment.is_none();
             return removed;
         }
+        (Effect::PerformStep, State::Stepping) => {
+            return steps::time_out(run, FailureCode::Infrastructure, now);
+        }
         _ => return remove(run, effect),
     };
-    end(run, failed(failure))
+    finish_task(run, Err(failure), now)
 }
 
-/// An effect's try succeeded. What was decided anew meanwhile stays, to be done once more.
-fn finish(run: &mut Run, effect: Effect) -> bool {
-    if effect == Effect::StopTask && run.has_pending(effect) {
-        mark_ended(run);
-    }
-    match run.outbox.iter_mut().find(|p| p.effect == effect) {
-        Some(pending) if pending.tries > 0 && pending.decided_after == pending.tries => {
-            // This is noted once: a second word of the same try finishes it.
-            pending.decided_after = 0;
-            pending.not_before = None;
-            true
-        }
-        _ => remove(run, effect),
-    }
-}
-
-fn postpone(run: &mut Run, effect: Effect, retry_at: Timestamp) -> bool {
+fn postpone(run: &mut Run, effect: Effect, retry_at: Timestamp, now: Timestamp) -> bool {
     let deadline = run.deadline_at.unwrap_or(retry_at);
     let too_long = retry_at + SignedDuration::from_secs(run.deadline_seconds.into()) > deadline;
     if effect == Effect::StartTask && run.state == State::Starting && too_long {
-        return end(run, failed(Failure::new(FailureCode::Infrastructure, "no capacity for the agent's task within an hour")));
+        let failure = Failure::new(FailureCode::Infrastructure, "no capacity for the agent's task within an hour");
+        return finish_task(run, Err(failure), now);
     }
     let Some(pending) = run.outbox.iter_mut().find(|p| p.effect == effect) else { return false };
     pending.not_before = Some(retry_at);
     true
 }
 
-fn failed(failure: Failure) -> State {
+pub(super) fn failed(failure: Failure) -> State {
     State::Failed { failure }
 }
 
@@ -331,28 +376,6 @@ fn store(run: &mut Run, key: Option<&String>, usage: Usage) {
     remove(run, Effect::StartTask);
 }
 
-fn mark_ended(run: &mut Run) -> bool {
+pub(super) fn mark_ended(run: &mut Run) -> bool {
     run.task.as_mut().is_some_and(|task| !std::mem::replace(&mut task.ended, true))
-}
-
-/// Puts an effect into the outbox, once; true always, as what called it has changed the run.
-fn decide(run: &mut Run, effect: Effect) -> bool {
-    let place = effect.place(&run.state);
-    match run.outbox.iter_mut().find(|p| p.effect == effect) {
-        Some(pending) => {
-            pending.place = place;
-            pending.decided_after = pending.tries;
-        }
-        None => {
-            let tries = u32::from(effect == Effect::UpdateStatus && run.status_unsure);
-            run.outbox.push(PendingEffect { effect, tries, decided_after: 0, not_before: None, place });
-        }
-    }
-    true
-}
-
-fn remove(run: &mut Run, effect: Effect) -> bool {
-    let before = run.outbox.len();
-    run.outbox.retain(|p| p.effect != effect);
-    run.outbox.len() != before
 }

@@ -25,6 +25,8 @@ pub enum Effect {
     StopTask,
     /// Give the slots back and wake who waits for them.
     ReleaseSlots,
+    /// Do the plan's step at work: judge its condition, render its templates, act, say what came of it.
+    PerformStep,
 }
 
 /// The function that performs an effect.
@@ -53,7 +55,7 @@ pub struct PendingEffect {
 
 impl Effect {
     /// Every effect, for tables and tests.
-    pub const ALL: [Effect; 9] = [
+    pub const ALL: [Effect; 10] = [
         Effect::UpdateStatus,
         Effect::RemoveLabel,
         Effect::ClaimSlots,
@@ -63,6 +65,7 @@ impl Effect {
         Effect::RetractPullRequest,
         Effect::StopTask,
         Effect::ReleaseSlots,
+        Effect::PerformStep,
     ];
 
     /// The word in logs.
@@ -77,6 +80,7 @@ impl Effect {
             Effect::RetractPullRequest => "retract_pull_request",
             Effect::StopTask => "stop_task",
             Effect::ReleaseSlots => "release_slots",
+            Effect::PerformStep => "perform_step",
         }
     }
 
@@ -84,9 +88,9 @@ impl Effect {
     /// comment is the launcher's until there is a result to tell.
     pub fn place(self, state: &State) -> Place {
         match self {
-            Effect::ClaimSlots | Effect::StartTask | Effect::RemoveLabel => Place::Launch,
+            Effect::ClaimSlots | Effect::StartTask | Effect::RemoveLabel | Effect::PerformStep => Place::Launch,
             Effect::UpdateStatus => match state {
-                State::Queued { .. } | State::Starting | State::Running { .. } => Place::Launch,
+                State::Queued { .. } | State::Stepping | State::Starting | State::Running { .. } => Place::Launch,
                 State::Applying | State::Succeeded { .. } | State::Failed { .. } | State::Cancelled { .. } => Place::Results,
             },
             Effect::PushBranch | Effect::OpenPullRequest | Effect::RetractPullRequest | Effect::StopTask | Effect::ReleaseSlots => {

@@ -1,6 +1,7 @@
 //! What can happen to a run: everything that any function ever tells the state machine.
 
 use super::effect::Effect;
+use super::plan::{AgentRequest, Outputs};
 use super::state::PushedBranch;
 use crate::task::{Failure, Usage};
 use jiff::Timestamp;
@@ -34,6 +35,9 @@ pub enum Input {
     AnswerStored {
         key: String,
         usage: Usage,
+        /// The answer itself, cut, for a run with a plan: later steps may want it.
+        #[serde(default)]
+        answer: Option<String>,
     },
     /// The task reported that it could not do it.
     TaskFailed {
@@ -78,6 +82,34 @@ pub enum Input {
     Abandoned {
         effect: Effect,
     },
+    /// The plan's step of this index was done.
+    StepDone {
+        step: usize,
+        outputs: Outputs,
+    },
+    /// The step's condition did not hold.
+    StepSkipped {
+        step: usize,
+        why: String,
+    },
+    StepFailed {
+        step: usize,
+        failure: Failure,
+    },
+    /// The step's call was taken, and somebody will call back.
+    StepWaiting {
+        step: usize,
+    },
+    /// Somebody called back.
+    StepAnswered {
+        step: usize,
+        outputs: Outputs,
+    },
+    /// The step wants the agent.
+    AgentAsked {
+        step: usize,
+        request: Box<AgentRequest>,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,6 +118,8 @@ pub enum SlotScope {
     Thread,
     Repository,
     Workspace,
+    /// A workflow's concurrency group.
+    Group,
 }
 
 /// Why somebody or something ended a run early.
@@ -100,6 +134,10 @@ pub enum CancelReason {
         by: String,
     },
     ThreadClosed,
+    /// A newer run of its concurrency group, or of its workflow's cooldown, took its place.
+    Superseded {
+        by: String,
+    },
     Uninstalled,
     Suspended,
     RepositoryRemoved,
@@ -108,7 +146,7 @@ pub enum CancelReason {
 impl CancelReason {
     /// Whether Patchbay may still write in the thread afterwards.
     pub fn may_still_write(&self) -> bool {
-        matches!(self, CancelReason::Stopped { .. } | CancelReason::StoppedByOperator { .. } | CancelReason::ThreadClosed)
+        !matches!(self, CancelReason::Uninstalled | CancelReason::Suspended | CancelReason::RepositoryRemoved)
     }
 }
 
@@ -150,6 +188,12 @@ impl Input {
             Input::StatusPosted { .. } => "status_posted",
             Input::Postponed { .. } => "postponed",
             Input::Abandoned { .. } => "abandoned",
+            Input::StepDone { .. } => "step_done",
+            Input::StepSkipped { .. } => "step_skipped",
+            Input::StepFailed { .. } => "step_failed",
+            Input::StepWaiting { .. } => "step_waiting",
+            Input::StepAnswered { .. } => "step_answered",
+            Input::AgentAsked { .. } => "agent_asked",
         }
     }
 }

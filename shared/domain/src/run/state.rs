@@ -2,9 +2,11 @@
 
 use super::effect::{Effect, PendingEffect, Place};
 use super::input::CancelReason;
+use super::plan::Plan;
 use crate::event::{Actor, Repository, SubjectKind};
 use crate::ids::{ConnectionId, DeliveryId, RunId, WorkspaceId};
 use crate::task::{Failure, Mode, Usage};
+use crate::workflow::model::AgentOptions;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -15,8 +17,13 @@ pub struct Run {
     pub workspace: WorkspaceId,
     pub connection: ConnectionId,
     pub repository: Repository,
-    pub thread: ThreadRef,
+    /// `None` for what belongs to no thread: a push, a release, a schedule.
+    pub thread: Option<ThreadRef>,
+    /// What the agent is asked; of a run with a plan, by its present or latest agent step.
     pub request: Request,
+    /// The steps of the workflow; `None` for the built-in one.
+    #[serde(default)]
+    pub plan: Option<Plan>,
     pub state: State,
     /// Grows by one with every save (R12).
     pub version: u64,
@@ -35,6 +42,9 @@ pub struct Run {
     pub task: Option<Task>,
     /// The stored result's key in the bucket.
     pub result_key: Option<String>,
+    /// Whether there is a status comment: there is a thread, and a person waits for something.
+    #[serde(default = "yes")]
+    pub shows_status: bool,
     /// The one status comment.
     pub status_comment: Option<u64>,
     /// The comment may have been created by a try that was given up: look for it before creating one (I3).
@@ -58,8 +68,9 @@ pub struct NewRun {
     pub workspace: WorkspaceId,
     pub connection: ConnectionId,
     pub repository: Repository,
-    pub thread: ThreadRef,
+    pub thread: Option<ThreadRef>,
     pub request: Request,
+    pub plan: Option<Plan>,
     pub deadline_seconds: u32,
     pub budget_microusd: u64,
 }
@@ -85,6 +96,25 @@ pub struct Request {
     pub delivery: DeliveryId,
     /// The label that started it and is to be removed (one shot).
     pub label: Option<String>,
+    #[serde(default)]
+    pub authority: Authority,
+    #[serde(default)]
+    pub options: AgentOptions,
+}
+
+/// On whose word a run writes (R26).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Authority {
+    /// The requester's, whose permission is asked again before anything is written.
+    #[default]
+    Requester,
+    /// The default branch's configuration: events without a person, and workflows that let everybody in.
+    Configuration,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// The states. `Succeeded`, `Failed` and `Cancelled` are terminal and never change again.
@@ -95,6 +125,8 @@ pub enum State {
     Queued {
         because: QueuedBecause,
     },
+    /// Works on a step of its plan that is not the agent's, or waits for an answer to one.
+    Stepping,
     /// Holds its slots; the task is being asked for.
     Starting,
     /// ECS accepted the task.
@@ -122,6 +154,10 @@ pub enum QueuedBecause {
     ThreadBusy,
     /// The repository's or the workspace's slots are taken (R20).
     Capacity,
+    /// Another run of its concurrency group is at work.
+    GroupBusy,
+    /// Its workflow ran a short time ago.
+    Cooldown,
 }
 
 /// What a successful run left behind.
@@ -136,6 +172,8 @@ pub enum Outcome {
     },
     /// The text is in the stored result.
     Answer,
+    /// All steps of the plan are over.
+    Steps,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -172,6 +210,7 @@ impl State {
     pub fn name(&self) -> &'static str {
         match self {
             State::Queued { .. } => "queued",
+            State::Stepping => "stepping",
             State::Starting => "starting",
             State::Running { .. } => "running",
             State::Applying => "applying",
@@ -183,9 +222,16 @@ impl State {
 }
 
 impl Run {
-    /// The branch that this run writes, if it opens a pull request of its own: `patchbay/<thread>-<run>` (R32).
+    /// The branch that this run writes, if it opens a pull request of its own (R32): `patchbay/<thread>-<run>`, the
+    /// workflow's name where there is no thread, and the step's number behind it where there is a plan.
     pub fn branch_name(&self) -> String {
-        format!("patchbay/{}-{}", self.thread.number, self.id.short())
+        let run = self.id.short();
+        match (&self.thread, &self.plan) {
+            (Some(thread), None) => format!("patchbay/{}-{run}", thread.number),
+            (Some(thread), Some(plan)) => format!("patchbay/{}-{run}-{}", thread.number, plan.at + 1),
+            (None, Some(plan)) => format!("patchbay/{}-{run}-{}", plan.workflow.name, plan.at + 1),
+            (None, None) => format!("patchbay/{run}"),
+        }
     }
 
     /// The first effect that `place` could perform at `now`.

@@ -94,7 +94,7 @@ pub(crate) fn accepted() -> Run {
         workspace,
         connection: ConnectionId::of_installation("github", 7),
         repository: Repository { id: 5, owner: "acme".into(), name: "hello".into(), default_branch: Some("main".into()), private: true },
-        thread: ThreadRef { kind: SubjectKind::Issue, number: 12, title: "t".into(), url: url.clone() },
+        thread: Some(ThreadRef { kind: SubjectKind::Issue, number: 12, title: "t".into(), url: url.clone() }),
         request: Request {
             mode: Mode::Auto,
             prompt: "p".into(),
@@ -102,7 +102,10 @@ pub(crate) fn accepted() -> Run {
             url,
             delivery: DeliveryId("d1".into()),
             label: None,
+            authority: Default::default(),
+            options: Default::default(),
         },
+        plan: None,
         deadline_seconds: 1800,
         budget_microusd: 2_000_000,
     };

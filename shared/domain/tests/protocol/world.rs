@@ -82,7 +82,8 @@ impl World {
                 self.branches.remove(&head);
                 Input::Done { effect }
             }
-            Effect::RemoveLabel => Input::Done { effect },
+            // The model's runs have no plan.
+            Effect::RemoveLabel | Effect::PerformStep => Input::Done { effect },
         }
     }
 

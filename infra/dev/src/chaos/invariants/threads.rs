@@ -55,8 +55,10 @@ fn comments(evidence: &Evidence, repository: &RepositoryEvidence, note: &mut imp
                 note(Invariant::I3, format!("{place} has {times} comments for {word}"));
             }
             let run = evidence.runs.iter().map(|row| &row.run).find(|run| run.id.0 == word);
-            if let Some(run) = run.filter(|run| run.repository.id != repository.id || run.thread.number != *number) {
-                note(Invariant::I7, format!("{place} has a comment of {}, which belongs to #{}", run.id, run.thread.number));
+            if let Some(run) =
+                run.filter(|run| run.repository.id != repository.id || run.thread.as_ref().map(|t| t.number) != Some(*number))
+            {
+                note(Invariant::I7, format!("{place} has a comment of {}, which belongs to another thread", run.id));
             } else if run.is_none() && marker == STATUS {
                 note(Invariant::I3, format!("{place} has a comment of {word}, which does not exist"));
             }
@@ -119,12 +121,13 @@ fn branches(evidence: &Evidence, repository: &RepositoryEvidence, rules: &Rules,
 
 /// Whoever asked reads how it ended.
 fn last_word(run: &Run, home: &RepositoryEvidence, rules: &Rules, note: &mut impl FnMut(Invariant, String)) {
-    let muted = rules.mute.iter().any(|(repository, number)| *repository == home.name && *number == run.thread.number);
+    let Some(thread) = run.thread.as_ref().filter(|_| run.shows_status) else { return };
+    let muted = rules.mute.iter().any(|(repository, number)| *repository == home.name && *number == thread.number);
     if muted || !may_still_write(run) {
         return;
     }
     let none = Vec::new();
-    let comments = home.comments.get(&run.thread.number).unwrap_or(&none);
+    let comments = home.comments.get(&thread.number).unwrap_or(&none);
     let Some(told) = visible(comments).find(|body| marked(body, STATUS) == Some(run.id.as_str())) else {
         note(Invariant::I3, format!("nobody was told how {} ended ({})", run.id, run.state.name()));
         return;

@@ -111,7 +111,7 @@ fn running(delivery: &str) -> Run {
         workspace,
         connection: ConnectionId::of_installation("github", 7),
         repository: Repository { id: 5, owner: "acme".into(), name: "hello".into(), default_branch: None, private: true },
-        thread: ThreadRef { kind: SubjectKind::Issue, number: 12, title: "t".into(), url: "u".into() },
+        thread: Some(ThreadRef { kind: SubjectKind::Issue, number: 12, title: "t".into(), url: "u".into() }),
         request: Request {
             mode: Mode::Auto,
             prompt: "p".into(),
@@ -119,7 +119,10 @@ fn running(delivery: &str) -> Run {
             url: "u".into(),
             delivery: DeliveryId(delivery.into()),
             label: None,
+            authority: Default::default(),
+            options: Default::default(),
         },
+        plan: None,
         deadline_seconds: 1800,
         budget_microusd: BUDGET,
     };

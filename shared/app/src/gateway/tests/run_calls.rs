@@ -109,7 +109,7 @@ async fn a_result_is_stored_with_what_was_counted_and_queued_and_may_come_again(
         assert_eq!(stored["result"]["outcome"]["text"], "42");
         assert_eq!(seen.messages.last().unwrap(), &("results".to_owned(), json!({ "v": "1", "workspace": workspace, "run": run })));
     }
-    world.tell(Input::AnswerStored { key, usage: counted }).await;
+    world.tell(Input::AnswerStored { key, usage: counted, answer: None }).await;
     let sent = world.cloud.seen.lock().unwrap().messages.len();
     assert_eq!(world.gateway.result(Some(&bearer), &result_of(&world.run)).await.unwrap().status, 202);
     assert_eq!(world.cloud.seen.lock().unwrap().messages.len(), sent, "what was taken is not queued again");

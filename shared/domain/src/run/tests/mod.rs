@@ -6,3 +6,4 @@ mod diagram;
 mod matrix;
 mod properties;
 mod samples;
+mod steps;

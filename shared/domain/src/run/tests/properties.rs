@@ -1,6 +1,7 @@
 //! What holds whatever happens, in any order, any number of times.
 
-use super::samples::{accepted, at, begin, inputs};
+use super::samples::{accepted, agent, at, begin, comment, inputs, planned};
+use crate::run::plan::StepStatus;
 use crate::run::{Effect, Place, Run, State, apply};
 use proptest::prelude::*;
 
@@ -29,6 +30,7 @@ fn check_invariants(before: &Run, after: &Run, changed: bool) {
     } else {
         assert!(after.state.is_terminal() || after.due_at().is_some(), "the reaper finds every run that is not over");
     }
+    check_steps(before, after);
     assert_eq!(before.version, after.version, "saving counts versions, not applying");
     let mut effects: Vec<Effect> = after.outbox.iter().map(|p| p.effect).collect();
     effects.sort();
@@ -49,13 +51,36 @@ fn check_invariants(before: &Run, after: &Run, changed: bool) {
     }
 }
 
+fn check_steps(before: &Run, after: &Run) {
+    let (Some(before_plan), Some(plan)) = (&before.plan, &after.plan) else { return };
+    for (earlier, later) in before_plan.steps.iter().zip(&plan.steps) {
+        assert!(earlier.status.outcome().is_none() || earlier.status == later.status, "a step that is over stays as it is");
+    }
+    assert!(plan.at >= before_plan.at, "no step is begun again");
+    let entered = plan.steps.iter().skip(plan.at + 1);
+    assert!(entered.into_iter().all(|step| step.status == StepStatus::Pending), "no step is begun before its turn");
+    if plan.at > before_plan.at {
+        let clearing = [Effect::StopTask, Effect::ReleaseSlots, Effect::RetractPullRequest];
+        assert!(clearing.iter().all(|effect| after.state.is_terminal() || !after.has_pending(*effect)), "what was before is cleared away");
+    }
+}
+
+/// The built-in workflow's run, or one with a plan.
+fn starts() -> impl Strategy<Value = Run> {
+    prop_oneof![
+        Just(accepted()),
+        Just(planned(vec![comment(false), comment(true), comment(false)])),
+        Just(planned(vec![agent(true), comment(false), agent(false)])),
+    ]
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
-    fn whatever_happens_the_rules_hold(happenings in happenings()) {
+    fn whatever_happens_the_rules_hold(start in starts(), happenings in happenings()) {
         let inputs = inputs();
-        let mut run = accepted();
+        let mut run = start;
         for (i, happening) in happenings.iter().enumerate() {
             let now = at(i64::try_from(i).unwrap() * 30);
             match happening {

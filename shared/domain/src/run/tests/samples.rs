@@ -3,9 +3,11 @@
 use crate::event::{Actor, ActorKind, Repository, SubjectKind};
 use crate::ids::{ConnectionId, DeliveryId, RunId, WorkspaceId};
 use crate::run::apply::accept;
+use crate::run::plan::{AgentRequest, Outputs, Plan, WorkflowRef, WorkflowSource};
 use crate::run::state::{NewRun, PushedBranch, Request, ThreadRef};
 use crate::run::{CancelReason, Effect, Input, Run, SlotScope, TaskEnd, apply};
 use crate::task::{Failure, FailureCode, Mode, Usage};
+use crate::workflow::model::{AgentOptions, AgentStep, CommentStep, Step, StepAction};
 use jiff::{SignedDuration, Timestamp};
 
 pub(super) const ARN: &str = "arn:task/1";
@@ -17,18 +19,22 @@ pub(super) fn at(seconds: i64) -> Timestamp {
 
 /// What the matcher creates.
 pub(super) fn accepted() -> Run {
+    Run { version: 3, ..accept(new(), at(0)) }
+}
+
+fn new() -> NewRun {
     let workspace = WorkspaceId::of_account("github", 1);
-    let new = NewRun {
+    NewRun {
         id: RunId::derive(&workspace, "mention", "d1"),
         workspace,
         connection: ConnectionId::of_installation("github", 7),
         repository: Repository { id: 5, owner: "acme".into(), name: "hello".into(), default_branch: Some("main".into()), private: true },
-        thread: ThreadRef {
+        thread: Some(ThreadRef {
             kind: SubjectKind::Issue,
             number: 12,
             title: "t".into(),
             url: "https://github.com/acme/hello/issues/12".into(),
-        },
+        }),
         request: Request {
             mode: Mode::Auto,
             prompt: "p".into(),
@@ -36,11 +42,63 @@ pub(super) fn accepted() -> Run {
             url: "https://github.com/acme/hello/issues/12".into(),
             delivery: DeliveryId("d1".into()),
             label: Some("patchbay".into()),
+            authority: Default::default(),
+            options: Default::default(),
         },
+        plan: None,
         deadline_seconds: 1800,
         budget_microusd: 2_000_000,
-    };
-    Run { version: 3, ..accept(new, at(0)) }
+    }
+}
+
+/// A step that does nothing in particular.
+pub(super) fn comment(continue_on_error: bool) -> Step {
+    let action = StepAction::Comment(CommentStep { body: "b".into(), key: None, number: None });
+    Step { id: Some("say".into()), condition: None, continue_on_error, timeout_seconds: None, action }
+}
+
+pub(super) fn agent(continue_on_error: bool) -> Step {
+    let action = StepAction::Agent(AgentStep { mode: Mode::Auto, prompt: "p".into(), options: AgentOptions::default(), status: None });
+    Step { action, id: Some("look".into()), ..comment(continue_on_error) }
+}
+
+/// What the matcher creates for a workflow with these steps.
+pub(super) fn new_planned(steps: Vec<Step>) -> NewRun {
+    let workflow = WorkflowRef { name: "docs".into(), source: WorkflowSource::Repository, version: "v1".into() };
+    let mut new = new();
+    new.request.label = None;
+    new.plan = Some(Plan::new(workflow, steps, serde_json::json!({}), 1200, 500_000));
+    new
+}
+
+pub(super) fn planned(steps: Vec<Step>) -> Run {
+    accept(new_planned(steps), at(0))
+}
+
+pub(super) fn asked(step: usize) -> Input {
+    let request = AgentRequest { mode: Mode::Change, prompt: "rendered".into(), options: AgentOptions::default(), status: true };
+    Input::AgentAsked { step, request: Box::new(request) }
+}
+
+/// The agent of the first step is at work.
+pub(super) fn planned_running(steps: Vec<Step>) -> Run {
+    let queued = after(begin(planned(steps), Effect::PerformStep), &[asked(0)]);
+    after(
+        begin(begin(queued, Effect::UpdateStatus), Effect::ClaimSlots),
+        &[Input::StatusPosted { comment: 77 }, Input::SlotsClaimed, Input::TaskStarted { attempt: 1, arn: ARN.into() }],
+    )
+}
+
+fn waiting_for_cooldown() -> Run {
+    let mut new = new_planned(vec![comment(false)]);
+    new.plan.as_mut().unwrap().not_before = Some(at(600));
+    accept(new, at(0))
+}
+
+fn waiting_for_group() -> Run {
+    let mut new = new_planned(vec![comment(false)]);
+    new.plan.as_mut().unwrap().group = Some("g".into());
+    begin(accept(new, at(0)), Effect::ClaimSlots)
 }
 
 /// Applies inputs in their order.
@@ -86,6 +144,10 @@ pub(super) fn changes() -> Input {
     Input::ChangesStored { key: "results/1.json".into(), usage: Usage { model_calls: 1, ..Usage::default() } }
 }
 
+pub(super) fn stored_answer() -> Input {
+    Input::AnswerStored { key: "results/1.json".into(), usage: Usage::default(), answer: Some("42".into()) }
+}
+
 pub(super) fn pushed_input() -> Input {
     let branch = PushedBranch { name: "patchbay/12-0".into(), base: "main".into(), commit_sha: "c".into(), existing_pull_request: None };
     Input::BranchPushed { branch }
@@ -119,6 +181,14 @@ pub(super) fn runs() -> Vec<(&'static str, Run)> {
         ("failed", after(running(), &[Input::TaskEnded { attempt: 1, end: TaskEnd::OutOfMemory }])),
         ("cancelled, stopped", after(running(), &[stop()])),
         ("cancelled, uninstalled", after(running(), &[uninstalled()])),
+        ("queued, cooldown", waiting_for_cooldown()),
+        ("queued, group", waiting_for_group()),
+        ("stepping", planned(vec![comment(false), comment(false)])),
+        ("stepping, goes on after errors", planned(vec![comment(true), comment(false)])),
+        ("stepping, last step waits", after(planned(vec![comment(false)]), &[Input::StepWaiting { step: 0 }])),
+        ("stepping, clearing away", after(planned_running(vec![agent(true), comment(false)]), &[stored_answer()])),
+        ("running, of a step", planned_running(vec![agent(false), comment(false)])),
+        ("running, of a step whose errors are forgiven", planned_running(vec![agent(true), comment(false)])),
         ("cancelled, push begun", after(begin(applying(), Effect::PushBranch), &[uninstalled()])),
     ]
 }
@@ -137,17 +207,24 @@ pub(super) fn inputs() -> Vec<(String, Input)> {
         ("heartbeat", Input::Heartbeat { stage: None }),
         ("heartbeat stage", Input::Heartbeat { stage: Some("Editing".into()) }),
         ("changes_stored", changes()),
-        ("answer_stored", Input::AnswerStored { key: "results/1.json".into(), usage: Usage::default() }),
+        ("answer_stored", stored_answer()),
         ("task_failed", Input::TaskFailed { failure: failure.clone(), usage: Usage::default() }),
         ("task_ended infrastructure", Input::TaskEnded { attempt: 1, end: TaskEnd::Infrastructure { detail: "host gone".into() } }),
         ("task_ended exit", Input::TaskEnded { attempt: 1, end: TaskEnd::Exited { code: 1 } }),
         ("branch_pushed", pushed_input()),
         ("pull_request_ready", ready()),
-        ("rejected", Input::Rejected { failure }),
+        ("rejected", Input::Rejected { failure: failure.clone() }),
         ("cancel stopped", stop()),
         ("cancel uninstalled", uninstalled()),
         ("deadline_passed", Input::DeadlinePassed),
         ("status_posted", Input::StatusPosted { comment: 77 }),
+        ("step_done", Input::StepDone { step: 0, outputs: Outputs::new() }),
+        ("step_done of another step", Input::StepDone { step: 1, outputs: Outputs::new() }),
+        ("step_skipped", Input::StepSkipped { step: 0, why: "no".into() }),
+        ("step_failed", Input::StepFailed { step: 0, failure: failure.clone() }),
+        ("step_waiting", Input::StepWaiting { step: 0 }),
+        ("step_answered", Input::StepAnswered { step: 0, outputs: Outputs::new() }),
+        ("agent_asked", asked(0)),
     ]
     .into_iter()
     .map(|(name, input)| (name.to_owned(), input))
