@@ -70,7 +70,8 @@ impl AuthorFilter {
         }
         let lets_in = self.entries.iter().any(|entry| !entry.negated);
         let Some(actor) = &event.actor else {
-            return lets_in.then(|| Verdict::Said(Reason::new(KEY, How::NotNamed, "", Some(&self.joined()))));
+            let not_named = || Some(Verdict::Said(Reason::new(KEY, How::NotNamed, "", Some(&self.joined()))));
+            return if lets_in { not_named() } else { self.decide_default(event, facts) };
         };
         let mut open: Vec<(&Entry, Need)> = Vec::new();
         let mut decided = None;

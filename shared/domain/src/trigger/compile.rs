@@ -24,7 +24,7 @@ pub struct CompiledTrigger {
     pub(super) ignore_bots: bool,
     pub(super) forks: bool,
     pub(super) draft: Option<bool>,
-    pub(super) labels: Option<PatternList>,
+    pub(super) labels: Option<ListFilter>,
     pub(super) texts: Vec<TextFilter>,
     pub(super) outcome: OutcomeFilter,
     pub(super) crons: Vec<Cron>,
@@ -123,19 +123,19 @@ impl Problems {
                 format!("`{key}` and `{ignore_key}` exclude each other; keep `{key}` and put what is to be ignored there with `!`");
             self.add(ignore_key, None, message);
         }
-        let list = self.patterns(key, list).map(|list| ListFilter { key, list });
-        let ignore = self.patterns(ignore_key, ignore).map(|list| ListFilter { key: ignore_key, list });
+        let list = self.patterns(key, list);
+        let ignore = self.patterns(ignore_key, ignore);
         list.or(ignore)
     }
 
-    fn patterns(&mut self, key: &'static str, list: &Option<Vec<String>>) -> Option<PatternList> {
-        let list = self.list(key, list)?;
-        PatternList::parse(list).map_err(|wrong| self.add_all(key, wrong)).ok()
+    fn patterns(&mut self, key: &'static str, list: &Option<Vec<String>>) -> Option<ListFilter> {
+        let list = PatternList::parse(self.list(key, list)?);
+        list.map_err(|wrong| self.add_all(key, wrong)).ok().map(|list| ListFilter { key, list })
     }
 
-    fn caseless(&mut self, key: &'static str, list: &Option<Vec<String>>) -> Option<PatternList> {
-        let list = self.list(key, list)?;
-        PatternList::parse_caseless(list).map_err(|wrong| self.add_all(key, wrong)).ok()
+    fn caseless(&mut self, key: &'static str, list: &Option<Vec<String>>) -> Option<ListFilter> {
+        let list = PatternList::parse_caseless(self.list(key, list)?);
+        list.map_err(|wrong| self.add_all(key, wrong)).ok().map(|list| ListFilter { key, list })
     }
 
     /// A list that is there, has entries, and not too many.
@@ -217,7 +217,7 @@ fn closest(word: &str, known: &[&'static str]) -> Option<&'static str> {
     known
         .iter()
         .map(|candidate| (strsim::osa_distance(&word, candidate), *candidate))
-        .filter(|(distance, candidate)| *distance <= 1 + candidate.len() / 4)
+        .filter(|(distance, candidate)| *distance <= 1 + candidate.len() / 3)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }

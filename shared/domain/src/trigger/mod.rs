@@ -30,7 +30,7 @@ pub use list::{MAX_PATTERNS, PatternList, Selection};
 pub use pattern::{MAX_PATTERN_CHARS, Pattern, PatternError};
 pub use reason::{How, Reason};
 pub use schedule::{Cron, CronError};
-pub use text::MAX_REGEX_CHARS;
+pub use text::{MAX_REGEX_CHARS, MAX_TEXT_CHARS};
 
 #[cfg(test)]
 mod tests;

@@ -1,26 +1,25 @@
 //! Filters by what the forge's own machinery did: names of workflows and checks, conclusions, deployment environments.
 
 use super::branch::ListFilter;
-use super::list::PatternList;
 use super::reason::{How, Reason};
 use crate::event::{Detail, Event};
 
 /// The three filters that go by name and outcome.
 #[derive(Clone, Debug, Default)]
 pub(super) struct OutcomeFilter {
-    pub(super) workflows: Option<PatternList>,
+    pub(super) workflows: Option<ListFilter>,
     /// In lower case.
     pub(super) conclusions: Option<Vec<String>>,
-    pub(super) environments: Option<PatternList>,
+    pub(super) environments: Option<ListFilter>,
 }
 
 impl OutcomeFilter {
     pub(super) fn decide(&self, event: &Event, reasons: &mut Vec<Reason>) {
         if let (Some(list), Detail::Check(check)) = (&self.workflows, &event.detail) {
-            reasons.push(ListFilter { key: "workflows", list: list.clone() }.decide(&check.name));
+            reasons.push(list.decide(&check.name));
         }
         if let (Some(list), Detail::Deployment(deployment)) = (&self.environments, &event.detail) {
-            reasons.push(ListFilter { key: "environments", list: list.clone() }.decide(&deployment.environment));
+            reasons.push(list.decide(&deployment.environment));
         }
         if let Some(wanted) = &self.conclusions {
             let own = outcome(event).unwrap_or_default().to_lowercase();

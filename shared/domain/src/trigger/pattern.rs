@@ -99,6 +99,10 @@ impl Piece {
         Piece { atom, optional: false, repeated: false }
     }
 
+    fn ends_segment(&self) -> bool {
+        self.is_plain('/') || matches!(self.atom, Atom::Folders)
+    }
+
     fn is_plain(&self, char: char) -> bool {
         matches!(self.atom, Atom::Char(own) if own == char) && !self.optional && !self.repeated
     }
@@ -112,7 +116,7 @@ fn read_pieces(body: &str) -> Result<Vec<Piece>, PatternError> {
             ('?', Some(before)) => before.optional = true,
             ('+', Some(before)) => before.repeated = true,
             ('*', before) => {
-                let starts_segment = before.is_none_or(|piece| piece.is_plain('/'));
+                let starts_segment = before.is_none_or(|piece| piece.ends_segment());
                 pieces.push(Piece::new(read_star(&mut rest, starts_segment)));
             }
             ('[', _) => pieces.push(Piece::new(Atom::Class(read_class(&mut rest)?))),

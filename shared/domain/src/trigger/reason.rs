@@ -79,6 +79,7 @@ impl Reason {
         let all = self.pattern.as_deref().unwrap_or_default().split(", ").map(code).collect::<Vec<_>>().join(", ");
         let text = match self.how {
             How::Matched => format!("{value} matched {pattern}"),
+            How::MatchedNone if self.value.is_empty() => format!("there is nothing that could match {all}"),
             How::MatchedNone => format!("{value} matched none of {all}"),
             How::Excluded => format!("{value} is excluded by {pattern}"),
             How::Ignored => format!("{value} is ignored by {pattern}"),

@@ -8,8 +8,12 @@ use regex::{Regex, RegexBuilder};
 /// No expression is longer, in characters.
 pub const MAX_REGEX_CHARS: usize = 1_000;
 
-/// What an expression may take up once it is compiled; it bounds the time of a match, too.
-const MAX_COMPILED_BYTES: usize = 1 << 20;
+/// So much of a text is looked at, in characters.
+pub const MAX_TEXT_CHARS: usize = 16_000;
+
+/// What an expression may take up once it is compiled. The time of a match grows with the product of this and the text's
+/// length: the worst that fits takes well under a second for [`MAX_TEXT_CHARS`].
+const MAX_COMPILED_BYTES: usize = 1 << 18;
 
 /// An expression under its key.
 #[derive(Clone, Debug)]
@@ -37,14 +41,17 @@ impl TextFilter {
             .map(|regex| TextFilter { key, regex })
             .map_err(|error| match error {
                 regex::Error::CompiledTooBig(_) => {
-                    "the regular expression is too large once its repetitions are written out; use smaller numbers in `{…}`".to_owned()
+                    "the regular expression is too large once it is written out; use smaller numbers in `{…}`, and `[a-z]` for `\\w`"
+                        .to_owned()
                 }
                 other => format!("this is no regular expression: {}", last_line(&other.to_string())),
             })
     }
 
     pub(super) fn decide(&self, event: &Event) -> Reason {
-        let text = strip_hidden(if self.key == "title" { title(event) } else { body(event) });
+        let text = if self.key == "title" { title(event) } else { body(event) };
+        let end = text.char_indices().nth(MAX_TEXT_CHARS).map_or(text.len(), |(end, _)| end);
+        let text = strip_hidden(&text[..end]);
         match self.regex.find(&text) {
             Some(found) => Reason::new(self.key, How::Contains, found.as_str(), Some(self.regex.as_str())),
             None => Reason::new(self.key, How::ContainsNot, text.trim(), Some(self.regex.as_str())),
