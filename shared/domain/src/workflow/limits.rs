@@ -1,16 +1,14 @@
 //! How much a configuration file may hold, and what templates and steps may take. All are checked when the file is read or when the
 //! template is rendered, with a message that names the limit; the reference pages and the JSON Schema say the same numbers.
 
+pub use crate::trigger::{MAX_PATTERN_CHARS, MAX_PATTERNS, MAX_REGEX_CHARS};
+
 /// Bytes of a file.
 pub const MAX_FILE_BYTES: usize = 64 * 1024;
 /// Workflows in a file.
 pub const MAX_WORKFLOWS: usize = 50;
 /// Steps of a workflow.
 pub const MAX_STEPS: usize = 30;
-/// Entries of one list of patterns.
-pub const MAX_PATTERNS: usize = 100;
-/// Characters of one pattern, regular expression or cron expression.
-pub const MAX_PATTERN_CHARS: usize = 256;
 /// Entries of every other list, and of a mapping of the file's own names (`inputs`, `headers`).
 pub const MAX_ENTRIES: usize = 50;
 /// Characters of a workflow's name and of a step's id.

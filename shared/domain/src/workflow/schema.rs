@@ -1,9 +1,10 @@
 //! The JSON Schema of a configuration file, made from the tables of `keys`, for editors. It says what can be said without
 //! looking at two places at once; `read` says the rest.
 
-use super::keys::{ACTIONS, AGENT_DEFAULTS, CONCURRENCY, FILE, FILTERS, Key, Kind, Mapping, Presence, STEP, WORKFLOW, one_of};
+use super::keys::{ACTIONS, AGENT_DEFAULTS, CONCURRENCY, FILE, Key, Kind, Mapping, Presence, STEP, WORKFLOW, filters_of, one_of};
 use super::limits::MAX_NAME_CHARS;
 use crate::trigger::EventKind;
+use crate::trigger::kinds::rules;
 use serde_json::{Map, Value, json};
 
 /// The schema, of JSON Schema 2020-12.
@@ -90,7 +91,7 @@ fn value(kind: &'static Kind) -> Value {
 fn triggers() -> Value {
     let words: Vec<&str> = EventKind::ALL.into_iter().map(EventKind::as_str).collect();
     let event = |event: EventKind| {
-        let filters = mapping(&FILTERS);
+        let filters = filters(event);
         let mut forms = vec![json!({ "type": "null" }), filters.clone()];
         if event == EventKind::Schedule {
             forms.push(json!({ "type": "array", "items": filters, "minItems": 1 }));
@@ -105,6 +106,29 @@ fn triggers() -> Value {
             { "type": "object", "additionalProperties": false, "properties": events, "minProperties": 1 },
         ],
     })
+}
+
+/// The filters of one event, with its own actions and conclusions.
+fn filters(event: EventKind) -> Value {
+    let known = rules(event);
+    let property = |key: &'static Key| {
+        let mut schema = property(key);
+        let words = match key.name {
+            "types" => known.actions,
+            "conclusions" => known.conclusions,
+            _ => &[],
+        };
+        if !words.is_empty() {
+            schema["anyOf"] = json!([{ "enum": words }, { "type": "array", "items": { "enum": words }, "minItems": 1 }]);
+        }
+        (key.name.to_owned(), schema)
+    };
+    let properties: Map<String, Value> = filters_of(event).map(property).collect();
+    let mut schema = json!({ "type": "object", "additionalProperties": false, "properties": properties });
+    if event == EventKind::Schedule {
+        schema["required"] = json!(["cron"]);
+    }
+    schema
 }
 
 fn step() -> Value {

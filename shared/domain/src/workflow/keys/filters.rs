@@ -1,6 +1,8 @@
-//! The keys of an event in `on`: every filter there is. Which event has which of them is decided where triggers are compiled.
+//! The keys of an event in `on`: every filter there is. Which event has which of them is `trigger`'s.
 
-use super::{Kind, Mapping, default, optional};
+use super::{Key, Kind, Mapping, default, optional};
+use crate::trigger::EventKind;
+use crate::trigger::kinds::rules;
 
 /// All filters.
 pub(in super::super) static FILTERS: Mapping = Mapping {
@@ -31,3 +33,9 @@ pub(in super::super) static FILTERS: Mapping = Mapping {
         optional("cron", Kind::Patterns, "Times of the schedule: cron expressions of five fields, UTC."),
     ],
 };
+
+/// The filters of one event, in the order of the documentation.
+pub(in super::super) fn filters_of(event: EventKind) -> impl Iterator<Item = &'static Key> {
+    let known = rules(event).filters;
+    FILTERS.keys.iter().filter(move |key| known.contains(&key.name))
+}

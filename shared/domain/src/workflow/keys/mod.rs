@@ -5,11 +5,11 @@ mod actions;
 mod filters;
 
 pub(super) use actions::{ACTIONS, Action, Target, action, one_of};
-pub(super) use filters::FILTERS;
+pub(super) use filters::{FILTERS, filters_of};
 
 use super::limits::{
     MAX_BUDGET_MICROUSD, MAX_CONDITION_CHARS, MAX_COOLDOWN_SECONDS, MAX_DEADLINE_SECONDS, MAX_ENTRIES, MAX_NAME_CHARS, MAX_PATTERN_CHARS,
-    MAX_PATTERNS, MAX_STEPS, MAX_TEMPLATE_CHARS, MAX_TEXT_CHARS, MAX_TIMEOUT_SECONDS, MAX_WORKFLOWS,
+    MAX_PATTERNS, MAX_REGEX_CHARS, MAX_STEPS, MAX_TEMPLATE_CHARS, MAX_TEXT_CHARS, MAX_TIMEOUT_SECONDS, MAX_WORKFLOWS,
 };
 
 /// A mapping of the file: what it is called in messages, and its keys.
@@ -122,7 +122,8 @@ impl Kind {
         match self {
             Kind::Template | Kind::Templates | Kind::TemplateMap => MAX_TEMPLATE_CHARS,
             Kind::Condition => MAX_CONDITION_CHARS,
-            Kind::Patterns | Kind::Regex => MAX_PATTERN_CHARS,
+            Kind::Patterns => MAX_PATTERN_CHARS,
+            Kind::Regex => MAX_REGEX_CHARS,
             Kind::Name => MAX_NAME_CHARS,
             _ => MAX_TEXT_CHARS,
         }

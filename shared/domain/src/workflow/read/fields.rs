@@ -45,6 +45,11 @@ impl<'n> Fields<'n> {
         self.fields.contains_key(key)
     }
 
+    /// The keys that are there with a value that is wrong, if none has been taken yet.
+    pub(super) fn wrong(&self) -> Vec<&'static str> {
+        self.fields.iter().filter(|(_, field)| matches!(field.value, Checked::Node)).map(|(key, _)| *key).collect()
+    }
+
     /// Where the key stands, and else the mapping.
     pub(super) fn place_of(&self, key: &str) -> Place {
         self.fields.get(key).map_or(self.place, |field| field.place)
@@ -131,22 +136,23 @@ impl Reader<'_> {
             self.wrong_kind(node, name, &Kind::Mapping(mapping));
             return None;
         };
-        Some(self.fields_of(entries.iter(), node.place, mapping, name, &[]))
+        let known: Vec<&'static str> = mapping.keys.iter().map(|key| key.name).collect();
+        Some(self.fields_of(entries.iter(), node.place, mapping, name, &known))
     }
 
-    /// The fields among these entries. `others` are words that would have been right too, for suggestions.
+    /// The fields among these entries. `words` are those that an unknown key may have been meant to be.
     pub(super) fn fields_of<'n>(
         &mut self,
         entries: impl Iterator<Item = &'n Entry>,
         place: Place,
         mapping: &'static Mapping,
         name: &str,
-        others: &[&'static str],
+        words: &[&'static str],
     ) -> Fields<'n> {
         let mut fields = BTreeMap::new();
         for entry in entries {
             let Some(key) = mapping.keys.iter().find(|key| key.name == entry.key) else {
-                self.unknown_key(entry, mapping, name, others);
+                self.unknown_key(entry, mapping, name, words);
                 continue;
             };
             let value = self.value(key, &entry.node, entry.place);
@@ -159,11 +165,10 @@ impl Reader<'_> {
         Fields { place, fields }
     }
 
-    fn unknown_key(&mut self, entry: &Entry, mapping: &'static Mapping, name: &str, others: &[&'static str]) {
-        let known = || mapping.keys.iter().map(|key| key.name).chain(others.iter().copied());
+    fn unknown_key(&mut self, entry: &Entry, mapping: &'static Mapping, name: &str, words: &[&'static str]) {
         let hint = foreign_key(mapping.name, &entry.key).map(str::to_owned);
-        let hint = hint.or_else(|| closest(&entry.key, known()).map(|meant| format!("did you mean `{meant}`?")));
-        let hint = hint.unwrap_or_else(|| format!("known are {}", either(known()).replace(" or ", " and ")));
+        let hint = hint.or_else(|| closest(&entry.key, words.iter().copied()).map(|meant| format!("did you mean `{meant}`?")));
+        let hint = hint.unwrap_or_else(|| format!("known are {}", either(words.iter().copied()).replace(" or ", " and ")));
         self.problem_with(entry.place, format!("unknown key {} in {name}", quoted(&entry.key)), Some(hint));
     }
 

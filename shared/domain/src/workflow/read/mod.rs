@@ -74,7 +74,7 @@ impl Reader<'_> {
 
     fn agent_defaults(&mut self, node: &Node) -> AgentOptions {
         let Some(mut fields) = self.fields(node, &AGENT_DEFAULTS, AGENT_DEFAULTS.name) else { return AgentOptions::default() };
-        self.check_read(&fields);
+        self.check_paths(&fields);
         steps::agent_options(&mut fields, &AgentOptions::default())
     }
 

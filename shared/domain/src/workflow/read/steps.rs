@@ -15,7 +15,7 @@ use super::references::Call;
 use super::scope::Scope;
 use crate::change_set::check_path;
 use crate::task::Mode;
-use crate::trigger::Trigger;
+use crate::trigger::{PatternList, Trigger};
 
 impl Reader<'_> {
     /// The steps of the workflow `name`.
@@ -39,7 +39,8 @@ impl Reader<'_> {
 
     fn step(&mut self, node: &Node, entries: &[Entry], workflow: &str, triggers: &[Trigger], defaults: &AgentOptions) -> Option<Step> {
         let (actions, others): (Vec<&Entry>, Vec<&Entry>) = entries.iter().partition(|entry| action(&entry.key).is_some());
-        let words: Vec<&'static str> = ACTIONS.iter().map(|action| action.word).collect();
+        let common_words = STEP.keys.iter().map(|key| key.name);
+        let words: Vec<&'static str> = common_words.chain(ACTIONS.iter().map(|action| action.word)).collect();
         let problems = self.problems.len();
         let mut common = self.fields_of(others.into_iter(), node.place, &STEP, STEP.name, &words);
         let [entry] = actions.as_slice() else {
@@ -108,7 +109,7 @@ impl Reader<'_> {
     }
 
     fn agent(&mut self, fields: &mut Fields<'_>, defaults: &AgentOptions) -> Option<AgentStep> {
-        self.check_read(fields);
+        self.check_paths(fields);
         let mode = match fields.take_text("mode").as_deref() {
             Some("ask") => Mode::Ask,
             Some("change") => Mode::Change,
@@ -120,12 +121,19 @@ impl Reader<'_> {
         Some(AgentStep { mode, prompt: prompt?, options, status })
     }
 
-    /// Checks the paths under `read`.
-    pub(super) fn check_read(&mut self, fields: &Fields<'_>) {
+    /// Checks the paths under `read` and the patterns under `paths`.
+    pub(super) fn check_paths(&mut self, fields: &Fields<'_>) {
         for (index, path) in fields.texts("read").iter().enumerate() {
             if let Err(why) = check_path(path) {
                 let place = fields.place_of_value("read", Some(index));
-                self.problem(place, format!("{} is no path of a file in the repository: {why}", quoted(path)));
+                self.problem(place, format!("{} cannot be read: it {why}", quoted(path)));
+            }
+        }
+        if let Err(wrong) = PatternList::parse(fields.texts("paths"))
+            && fields.has("paths")
+        {
+            for (index, error) in wrong {
+                self.problem(fields.place_of_value("paths", Some(index)), error.to_string());
             }
         }
     }

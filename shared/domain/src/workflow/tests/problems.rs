@@ -87,6 +87,11 @@ fn events_that_are_wrong() {
         "{ push: { branches: [], tags: [[v1]], paths: { a: b }, draft: maybe, title: '' } }",
         "{ push: main }",
         "{ schedule: [cron, { at: 5 }] }",
+        "{ schedule: [{ cron: '0 4 * * *' }, { cron: '99 * * * *' }] }",
+        "{ schedule: , release: { branches: [main] } }",
+        "{ push: { types: [opened], branches: [main], branches-ignore: [dev] } }",
+        "{ pull_request: { types: [opened, labelled], branches: ['!dev'], paths: [docs/**, '[a'], title: '(' } }",
+        "{ issues: { authors: ['@'], draft: true } }",
     ]));
 }
 
@@ -111,6 +116,7 @@ fn steps_that_are_wrong() {
         "- name: x\n  agent: { prompt: x }\n",
         "- agent: { prompt: x, image: python, budget: $5 }\n",
         "- http: { url: https://example.com, inputs: { a: [1], b: { c: d } } }\n",
+        "- agent: { prompt: x, paths: [src/**, '[a', '!docs'] }\n- agent: { prompt: x, paths: ['!docs'] }\n",
     ]));
 }
 
