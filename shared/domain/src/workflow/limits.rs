@@ -27,6 +27,8 @@ pub const MAX_RENDERED_CHARS: usize = 100_000;
 pub const MAX_OUTPUT_CHARS: usize = 32_000;
 /// How deep a file's mappings and lists may lie in each other.
 pub const MAX_DEPTH: usize = 16;
+/// Keys of any one mapping.
+pub const MAX_KEYS: usize = 200;
 /// Problems that are told of one file.
 pub const MAX_PROBLEMS: usize = 50;
 /// The longest `timeout` of a step, in seconds: a day.

@@ -35,16 +35,47 @@ pub struct Problems {
     pub omitted: usize,
 }
 
-impl Problems {
-    /// `None` if nothing is wrong.
-    pub(super) fn of(mut problems: Vec<Problem>) -> Option<Self> {
-        problems.sort_by_key(|problem| (problem.line, problem.column));
-        problems.dedup();
-        let omitted = problems.len().saturating_sub(MAX_PROBLEMS);
-        problems.truncate(MAX_PROBLEMS);
-        (!problems.is_empty()).then_some(Self { problems, omitted })
+/// What has been found wrong with a file so far.
+pub(super) struct Found<'s> {
+    pub(super) source: &'s str,
+    problems: Vec<Problem>,
+    omitted: usize,
+}
+
+impl<'s> Found<'s> {
+    pub(super) fn nothing(source: &'s str) -> Self {
+        Self { source, problems: Vec::new(), omitted: 0 }
     }
 
+    pub(super) fn add(&mut self, place: Place, message: impl Into<String>, hint: Option<String>) {
+        if self.is_full() {
+            self.omitted += 1;
+        } else {
+            self.problems.push(place.problem(self.source, message, hint));
+        }
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.problems.len() + self.omitted
+    }
+
+    /// Whether nothing more is told; it is not worth while to find out what was meant.
+    pub(super) fn is_full(&self) -> bool {
+        self.problems.len() >= 2 * MAX_PROBLEMS
+    }
+
+    /// `None` if nothing is wrong.
+    pub(super) fn into_problems(self) -> Option<Problems> {
+        let Self { mut problems, mut omitted, .. } = self;
+        problems.sort_by_key(|problem| (problem.line, problem.column));
+        problems.dedup();
+        omitted += problems.len().saturating_sub(MAX_PROBLEMS);
+        problems.truncate(MAX_PROBLEMS);
+        (!problems.is_empty()).then_some(Problems { problems, omitted })
+    }
+}
+
+impl Problems {
     /// The problems as text for a terminal or a code block, the file called `path`.
     pub fn text(&self, path: &str) -> String {
         let mut text: Vec<String> = self.problems.iter().map(|problem| problem.text(path)).collect();
@@ -95,7 +126,7 @@ pub(super) struct Place {
 
 impl Place {
     /// A problem at this place of `source`.
-    pub(super) fn problem(self, source: &str, message: impl Into<String>, hint: Option<String>) -> Problem {
+    fn problem(self, source: &str, message: impl Into<String>, hint: Option<String>) -> Problem {
         let number = |number: usize| u32::try_from(number.max(1)).unwrap_or(u32::MAX);
         Problem { line: number(self.line), column: number(self.column), message: message.into(), snippet: self.snippet(source), hint }
     }

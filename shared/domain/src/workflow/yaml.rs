@@ -2,8 +2,8 @@
 //! written: what a value has to be is known only by who asks for it. Anchors, aliases and tags are refused, so that a small file is a
 //! small tree. What the tree means is `read`'s.
 
-use super::limits::MAX_DEPTH;
-use super::problem::{Place, Problem};
+use super::limits::{MAX_DEPTH, MAX_KEYS};
+use super::problem::{Found, Place};
 use saphyr_parser::{Event, Input, Parser, ScalarStyle, Span};
 
 /// A value and where it starts.
@@ -37,14 +37,14 @@ pub(super) struct Entry {
     pub(super) node: Node,
 }
 
-/// Reads a file's only document; what is wrong goes into `problems`. `None` if it cannot be read at all.
-pub(super) fn parse(source: &str, problems: &mut Vec<Problem>) -> Option<Node> {
-    let mut loader = Loader { source, parser: Parser::new_from_str(source), problems };
+/// Reads a file's only document; what is wrong goes into `found`. `None` if it cannot be read at all.
+pub(super) fn parse<'s>(found: &mut Found<'s>) -> Option<Node> {
+    let source = found.source;
+    let mut loader = Loader { source, parser: Parser::new_from_str(source), found };
     match loader.document() {
         Ok(root) => Some(root),
         Err(stop) => {
-            let problem = stop.place.problem(source, stop.message, stop.hint);
-            loader.problems.push(problem);
+            loader.found.add(stop.place, stop.message, stop.hint);
             None
         }
     }
@@ -79,10 +79,10 @@ struct Stop {
     hint: Option<String>,
 }
 
-struct Loader<'s, 'p, I: Input> {
+struct Loader<'s, 'f, I: Input> {
     source: &'s str,
     parser: Parser<'s, I>,
-    problems: &'p mut Vec<Problem>,
+    found: &'f mut Found<'s>,
 }
 
 impl<'s, I: Input> Loader<'s, '_, I> {
@@ -185,13 +185,14 @@ impl<'s, I: Input> Loader<'s, '_, I> {
                     let message = format!("the key `{text}` stands here for the second time; the first is in line {}", first.place.line);
                     self.problem(key.place, &message);
                 }
+                None if entries.len() >= MAX_KEYS => return Err(stop(span, &format!("the mapping has more than {MAX_KEYS} keys"))),
                 None => entries.push(Entry { key: text, place: key.place, node }),
             }
         }
     }
 
     fn problem(&mut self, place: Place, message: &str) {
-        self.problems.push(place.problem(self.source, message, None));
+        self.found.add(place, message, None);
     }
 }
 

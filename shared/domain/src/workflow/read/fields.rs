@@ -166,6 +166,9 @@ impl Reader<'_> {
     }
 
     fn unknown_key(&mut self, entry: &Entry, mapping: &'static Mapping, name: &str, words: &[&'static str]) {
+        if self.found.is_full() {
+            return self.problem(entry.place, String::new());
+        }
         let hint = foreign_key(mapping.name, &entry.key).map(str::to_owned);
         let hint = hint.or_else(|| closest(&entry.key, words.iter().copied()).map(|meant| format!("did you mean `{meant}`?")));
         let hint = hint.unwrap_or_else(|| format!("known are {}", either(words.iter().copied()).replace(" or ", " and ")));

@@ -13,7 +13,7 @@ mod values;
 use super::keys::{AGENT_DEFAULTS, CONCURRENCY, FILE, Kind, WORKFLOW};
 use super::limits::{MAX_FILE_BYTES, MAX_NAME_CHARS, MAX_STEPS, MAX_WORKFLOWS};
 use super::model::{AgentOptions, Concurrency, Configuration, Workflow};
-use super::problem::{Place, Problem, Problems, quoted};
+use super::problem::{Found, Place, Problems, quoted};
 use super::yaml::{self, Node, Value};
 use references::Call;
 use scope::Scope;
@@ -23,9 +23,9 @@ use scope::Scope;
 /// # Errors
 /// Everything that is wrong, each with line, column, the line itself and what would be right.
 pub fn read(text: &str) -> Result<Configuration, Problems> {
-    let mut reader = Reader { source: text, problems: Vec::new(), scope: Scope::default(), calls: Vec::new() };
+    let mut reader = Reader { found: Found::nothing(text), scope: Scope::default(), calls: Vec::new() };
     let configuration = reader.file(text);
-    match Problems::of(reader.problems) {
+    match reader.found.into_problems() {
         None => Ok(configuration),
         Some(problems) => Err(problems),
     }
@@ -39,19 +39,18 @@ pub fn is_name(text: &str) -> bool {
 
 /// A file under way: what is wrong so far, and what later parts have to know of earlier ones.
 struct Reader<'s> {
-    source: &'s str,
-    problems: Vec<Problem>,
+    found: Found<'s>,
     scope: Scope,
     calls: Vec<Call>,
 }
 
 impl Reader<'_> {
     fn problem(&mut self, place: Place, message: impl Into<String>) {
-        self.problems.push(place.problem(self.source, message, None));
+        self.found.add(place, message, None);
     }
 
     fn problem_with(&mut self, place: Place, message: impl Into<String>, hint: Option<String>) {
-        self.problems.push(place.problem(self.source, message, hint));
+        self.found.add(place, message, hint);
     }
 
     fn file(&mut self, text: &str) -> Configuration {
@@ -61,7 +60,7 @@ impl Reader<'_> {
             self.problem_with(start, format!("the file has {} bytes; at most {MAX_FILE_BYTES} are read", text.len()), Some(hint));
             return Configuration::default();
         }
-        let Some(root) = yaml::parse(text, &mut self.problems) else { return Configuration::default() };
+        let Some(root) = yaml::parse(&mut self.found) else { return Configuration::default() };
         let Some(fields) = self.fields(&root, &FILE, FILE.name) else { return Configuration::default() };
         let defaults = match fields.node("agent") {
             Some(node) => self.agent_defaults(node),

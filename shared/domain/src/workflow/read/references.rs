@@ -7,6 +7,7 @@ use super::super::problem::{Place, closest, quoted};
 use super::super::yaml::Entry;
 use super::Reader;
 use crate::trigger::{EventKind, Trigger};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A `run_workflow` step: the workflow it is in, the one it starts, and where that is said.
 pub(super) struct Call {
@@ -19,7 +20,11 @@ impl Reader<'_> {
     /// Checks that every workflow that is started exists, may be started, and does not start itself in the end.
     pub(super) fn check_calls(&mut self, workflows: &[Workflow]) {
         let calls = std::mem::take(&mut self.calls);
-        let mut in_circle: Vec<&str> = Vec::new();
+        let mut starts = Starts::new();
+        for call in &calls {
+            starts.entry(&call.from).or_default().insert(&call.to);
+        }
+        let mut in_circle: BTreeSet<&str> = BTreeSet::new();
         for call in &calls {
             let Some(workflow) = workflows.iter().find(|workflow| workflow.name == call.to) else {
                 let hint = closest(&call.to, workflows.iter().map(|workflow| workflow.name.as_str()));
@@ -31,10 +36,10 @@ impl Reader<'_> {
                 let message = format!("the workflow `{}` cannot be started by a step: its `on` has no `manual`", call.to);
                 self.problem_with(call.place, message, Some("add `manual:` to its events".to_owned()));
             }
-            if in_circle.contains(&call.from.as_str()) {
+            if in_circle.contains(call.from.as_str()) {
                 continue;
             }
-            if let Some(path) = way(&calls, &call.to, &call.from) {
+            if let Some(path) = way(&starts, &call.to, &call.from) {
                 in_circle.extend(&path);
                 let circle: Vec<String> = std::iter::once(call.from.as_str()).chain(path).map(|name| format!("`{name}`")).collect();
                 self.problem(call.place, format!("workflows start each other in a circle: {}", circle.join(" → ")));
@@ -62,19 +67,21 @@ impl Reader<'_> {
     }
 }
 
-/// The workflows on a way along the calls, both ends included; `None` if there is no way.
-fn way<'c>(calls: &'c [Call], from: &'c str, to: &str) -> Option<Vec<&'c str>> {
+/// Which workflows each workflow starts.
+type Starts<'c> = BTreeMap<&'c str, BTreeSet<&'c str>>;
+
+/// The workflows on a way from one to another, both included; `None` if there is no way.
+fn way<'c>(starts: &Starts<'c>, from: &'c str, to: &str) -> Option<Vec<&'c str>> {
     let mut ways: Vec<Vec<&str>> = vec![vec![from]];
-    let mut seen = vec![from];
+    let mut seen = BTreeSet::from([from]);
     while let Some(way) = ways.pop() {
         let last = *way.last()?;
         if last == to {
             return Some(way);
         }
-        for call in calls.iter().filter(|call| call.from == last) {
-            if !seen.contains(&call.to.as_str()) {
-                seen.push(&call.to);
-                ways.push(way.iter().copied().chain([call.to.as_str()]).collect());
+        for next in starts.get(last).into_iter().flatten() {
+            if seen.insert(next) {
+                ways.push(way.iter().copied().chain([*next]).collect());
             }
         }
     }

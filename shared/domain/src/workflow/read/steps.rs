@@ -41,7 +41,7 @@ impl Reader<'_> {
         let (actions, others): (Vec<&Entry>, Vec<&Entry>) = entries.iter().partition(|entry| action(&entry.key).is_some());
         let common_words = STEP.keys.iter().map(|key| key.name);
         let words: Vec<&'static str> = common_words.chain(ACTIONS.iter().map(|action| action.word)).collect();
-        let problems = self.problems.len();
+        let told = self.found.count();
         let mut common = self.fields_of(others.into_iter(), node.place, &STEP, STEP.name, &words);
         let [entry] = actions.as_slice() else {
             match actions.get(1) {
@@ -50,7 +50,7 @@ impl Reader<'_> {
                     self.problem(second.place, message);
                 }
                 // An unknown key has been told already, and was probably meant to be the action.
-                None if self.problems.len() == problems => {
+                None if self.found.count() == told => {
                     self.problem(node.place, format!("the step does nothing; it needs one of {}", action_words()))
                 }
                 None => {}

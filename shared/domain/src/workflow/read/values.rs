@@ -200,6 +200,9 @@ impl Reader<'_> {
     /// Checks that every name a template uses is there.
     fn names(&mut self, node: &Node, scalar: &Scalar, names: &BTreeSet<String>) {
         for name in names {
+            if self.found.is_full() {
+                return;
+            }
             let Some((message, hint)) = self.scope.check(name) else { continue };
             let offset = scalar.text.find(name.as_str());
             let (line, column) = offset.map_or((1, None), |offset| {
@@ -217,7 +220,7 @@ impl Reader<'_> {
     /// The place in the file of a place in a template. Where YAML folds lines or resolves escapes it is the template's start.
     fn place_in(&self, node: &Node, scalar: &Scalar, line: u32, column: Option<u32>) -> Place {
         let (line, column) = (line as usize, column.map(|column| column as usize));
-        let source_line = |number: usize| self.source.lines().nth(number.saturating_sub(1)).unwrap_or_default();
+        let source_line = |number: usize| self.found.source.lines().nth(number.saturating_sub(1)).unwrap_or_default();
         if scalar.style == ScalarStyle::Literal {
             let in_template = scalar.text.lines().nth(line - 1).unwrap_or_default();
             // The place of a block is that of its first line with text.

@@ -169,6 +169,7 @@ fn limits_are_told() {
         format!("workflows:\n  w:\n    on: {{ push: {{ branches: [{patterns}] }} }}\n    steps: [agent: {{ prompt: x }}]\n"),
         format!("workflows:\n  w:\n    on: {{ push: {{ branches: {} }} }}\n    steps: [agent: {{ prompt: {long} }}]\n", "y".repeat(257)),
         format!("workflows: {deep}\n"),
+        format!("workflows: {{ {} }}\n", (0..300).map(|number| format!("w{number}: , ")).collect::<String>()),
         format!("workflows: {{}}\n#{}", "x".repeat(MAX_FILE_BYTES)),
     ];
     insta::assert_snapshot!(files.iter().map(|file| told(file)).collect::<Vec<_>>().join("\n"));
