@@ -1,9 +1,10 @@
-//! The commands of `patchbay`: demo, up, send, top, runs, logs, cancel, redrive, doctor. `main` only calls [`run`].
+//! The commands of `patchbay`: demo, up, send, top, runs, logs, cancel, redrive, check, doctor. `main` only calls [`run`].
 //!
 //! What a command prints is for people on stderr and for programs on stdout: with `--json` stdout holds one JSON object.
 
 mod aider;
 mod cancel;
+mod check;
 mod data_dir;
 mod demo;
 mod doctor;
@@ -77,6 +78,8 @@ enum Command {
     /// Send a queue's dead letters to it again.
     #[command(after_help = STACK_HELP)]
     Redrive(redrive::Arguments),
+    /// Check a workflow file, and say what is wrong with it.
+    Check(check::Arguments),
     /// Play every journey again for every call in it, with a fault at that call.
     Sweep(sweep::Arguments),
     /// Check every prerequisite, and say what mends what is missing.
@@ -97,6 +100,7 @@ pub async fn run() -> ExitCode {
         Command::Runs(arguments) => runs::run(arguments).await,
         Command::Logs(arguments) => logs::run(arguments).await,
         Command::Redrive(arguments) => redrive::run(arguments).await,
+        Command::Check(arguments) => check::run(arguments).await,
         Command::Sweep(arguments) => sweep::run(arguments).await,
         Command::Doctor(arguments) => doctor::run(arguments).await,
     };

@@ -1,7 +1,29 @@
-//! A workflow: triggers that say when, steps that say what. Where one comes from (a repository's file, the
-//! organisation's default, the built-in one) and how it is kept is `app`'s; which events start it is `trigger`'s.
+//! A workflow: triggers that say when, steps that say what. `read` makes one from a repository's file or says everything that is wrong
+//! with it, `template` renders what steps say, over the names that `context` gives. Where a workflow comes from (a repository's
+//! file, the organisation's default, the built-in one) and how it is kept is `app`'s; which events start it is `trigger`'s.
 
+mod amounts;
+mod code;
+pub mod context;
+mod keys;
 pub mod limits;
 pub mod model;
+mod names;
+pub mod problem;
+mod read;
+mod schema;
+pub mod template;
+mod yaml;
 
+pub use amounts::{duration_text, money_text, parse_duration, parse_money};
+pub use context::{Outcome, StepOutputs, commit_of, context, event_context};
 pub use model::{Concurrency, Configuration, Step, StepAction, Workflow};
+pub use problem::{FILE_PATH, Problem, Problems};
+pub use read::{is_name, read};
+pub use schema::schema;
+pub use template::{TemplateError, check_condition, check_template, holds, render};
+
+use crate::text::is_invisible;
+
+#[cfg(test)]
+mod tests;
