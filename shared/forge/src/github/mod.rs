@@ -11,6 +11,7 @@ mod content;
 mod context;
 pub mod convert;
 mod deliveries;
+mod details;
 mod moved;
 mod pages;
 mod payload;
