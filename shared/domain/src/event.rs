@@ -189,6 +189,9 @@ pub struct Check {
     pub head_sha: String,
     /// `None` for a deleted fork.
     pub head_repository_id: Option<u64>,
+    /// The App that reports it, where the provider says so; `workflow_run` does not.
+    #[serde(default)]
+    pub app_id: Option<u64>,
     /// Numbers of the pull requests of this repository that it belongs to.
     pub pull_requests: Vec<u64>,
     /// The App that runs it, where the payload says so.

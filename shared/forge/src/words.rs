@@ -1,4 +1,8 @@
-//! What goes into the `Forge` contract and what comes out of it, beside the domain's own types.
+//! What goes into the `Forge` contract and what comes out of it, beside the domain's own types. Check runs and contents
+//! have words of their own in `check` and `content`.
+
+pub(crate) mod check;
+pub(crate) mod content;
 
 use jiff::Timestamp;
 use patchbay_domain::change_set::FileChange;

@@ -13,7 +13,15 @@ use patchbay_forge::github::convert::parse_event;
 use patchbay_forge::github::webhook::{sign, verify_signature};
 
 /// The events whose payloads are read in ways of their own.
-const EVENTS: [&str; 9] = [
+const EVENTS: [&str; 19] = [
+    "check_run",
+    "check_suite",
+    "create",
+    "delete",
+    "deployment",
+    "deployment_status",
+    "discussion",
+    "discussion_comment",
     "installation",
     "installation_repositories",
     "issue_comment",
@@ -22,6 +30,8 @@ const EVENTS: [&str; 9] = [
     "pull_request_review",
     "pull_request_review_comment",
     "push",
+    "release",
+    "repository",
     "workflow_run",
 ];
 

@@ -3,11 +3,12 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use patchbay_domain::event::Repository;
+use patchbay_domain::event::{Repository, SubjectKind};
 use patchbay_domain::ids::ConnectionId;
+use patchbay_domain::workflow::model::{CloseReason, ContextPart};
 use patchbay_forge::{
-    AppIdentity, CloneAccess, CommentRef, DeliveryRequest, Forge, ForgeError, Installation, LoggedDelivery, NewCommit, NewPullRequest,
-    PullRequest, RepoAt, UserPermission,
+    AppIdentity, CheckRunRef, CloneAccess, CommentRef, CommitContext, DeliveryRequest, FileText, Forge, ForgeError, Installation,
+    LoggedDelivery, NewCheckRun, NewCommit, NewPullRequest, PathList, PullRequest, PullRequestContext, RepoAt, UserPermission,
 };
 use std::sync::{Arc, Mutex};
 use tokio::sync::Notify;
@@ -110,6 +111,57 @@ impl Forge for WatchedForge {
     }
     async fn repository(&self, at: &RepoAt) -> Result<Repository, ForgeError> {
         self.through("repository", self.inner.repository(at)).await
+    }
+    async fn repository_by_name(&self, connection: &ConnectionId, owner: &str, name: &str) -> Result<Option<Repository>, ForgeError> {
+        self.through("repository_by_name", self.inner.repository_by_name(connection, owner, name)).await
+    }
+    async fn is_team_member(&self, at: &RepoAt, organisation: &str, team_slug: &str, login: &str) -> Result<bool, ForgeError> {
+        self.through("is_team_member", self.inner.is_team_member(at, organisation, team_slug, login)).await
+    }
+    async fn read_file(&self, at: &RepoAt, path: &str, git_ref: Option<&str>) -> Result<Option<FileText>, ForgeError> {
+        self.through("read_file", self.inner.read_file(at, path, git_ref)).await
+    }
+    async fn changed_paths(&self, at: &RepoAt, before: &str, after: &str) -> Result<PathList, ForgeError> {
+        self.through("changed_paths", self.inner.changed_paths(at, before, after)).await
+    }
+    async fn pull_request_paths(&self, at: &RepoAt, number: u64) -> Result<PathList, ForgeError> {
+        self.through("pull_request_paths", self.inner.pull_request_paths(at, number)).await
+    }
+    async fn pull_request_context(
+        &self,
+        at: &RepoAt,
+        number: u64,
+        parts: &[ContextPart],
+        max_chars: usize,
+    ) -> Result<PullRequestContext, ForgeError> {
+        self.through("pull_request_context", self.inner.pull_request_context(at, number, parts, max_chars)).await
+    }
+    async fn commit_context(&self, at: &RepoAt, sha: &str, parts: &[ContextPart], max_chars: usize) -> Result<CommitContext, ForgeError> {
+        self.through("commit_context", self.inner.commit_context(at, sha, parts, max_chars)).await
+    }
+    async fn add_labels(&self, at: &RepoAt, number: u64, labels: &[String]) -> Result<(), ForgeError> {
+        self.through("add_labels", self.inner.add_labels(at, number, labels)).await
+    }
+    async fn add_assignees(&self, at: &RepoAt, number: u64, logins: &[String]) -> Result<(), ForgeError> {
+        self.through("add_assignees", self.inner.add_assignees(at, number, logins)).await
+    }
+    async fn remove_assignees(&self, at: &RepoAt, number: u64, logins: &[String]) -> Result<(), ForgeError> {
+        self.through("remove_assignees", self.inner.remove_assignees(at, number, logins)).await
+    }
+    async fn request_reviewers(&self, at: &RepoAt, number: u64, users: &[String], teams: &[String]) -> Result<(), ForgeError> {
+        self.through("request_reviewers", self.inner.request_reviewers(at, number, users, teams)).await
+    }
+    async fn close_thread(&self, at: &RepoAt, number: u64, kind: SubjectKind, reason: CloseReason) -> Result<(), ForgeError> {
+        self.through("close_thread", self.inner.close_thread(at, number, kind, reason)).await
+    }
+    async fn find_check_run(&self, at: &RepoAt, sha: &str, name: &str, external_id: &str) -> Result<Option<CheckRunRef>, ForgeError> {
+        self.through("find_check_run", self.inner.find_check_run(at, sha, name, external_id)).await
+    }
+    async fn create_check_run(&self, at: &RepoAt, check: &NewCheckRun<'_>) -> Result<CheckRunRef, ForgeError> {
+        self.through("create_check_run", self.inner.create_check_run(at, check)).await
+    }
+    async fn update_check_run(&self, at: &RepoAt, id: u64, check: &NewCheckRun<'_>) -> Result<(), ForgeError> {
+        self.through("update_check_run", self.inner.update_check_run(at, id, check)).await
     }
     async fn permission(&self, at: &RepoAt, login: &str) -> Result<UserPermission, ForgeError> {
         self.through("permission", self.inner.permission(at, login)).await

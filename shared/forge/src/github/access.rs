@@ -1,6 +1,6 @@
 //! Who the App is, what a repository is now, who may do what in it, and how to clone it.
 
-use super::answers::{AppAnswer, InstallationAnswer, PermissionAnswer, RepositoryAnswer, UserAnswer};
+use super::answers::{AppAnswer, InstallationAnswer, MembershipAnswer, PermissionAnswer, RepositoryAnswer, UserAnswer};
 use super::client::GithubForge;
 use super::route::Call;
 use super::tokens::Purpose;
@@ -61,6 +61,24 @@ impl GithubForge {
             }
             Err(ForgeError::NotFound(_)) => Ok(NOBODY),
             Err(error) => Err(error),
+        }
+    }
+
+    /// GitHub answers 404 for somebody who is not in the team, and for a team that is not there.
+    pub(super) async fn load_membership(&self, at: &RepoAt, organisation: &str, team: &str, login: &str) -> Result<bool, ForgeError> {
+        let may_not = |error| match error {
+            ForgeError::Permanent(text) => ForgeError::Permanent(format!(
+                "whether {login} belongs to @{organisation}/{team} could not be asked: the App may not read the members of {organisation}. \
+                 An owner of {organisation} has to grant it the organization permission \"Members: read\" ({text})"
+            )),
+            other => other,
+        };
+        self.tokens.get(&self.transport, at, Purpose::Members).await.map_err(may_not)?;
+        let call = Call::get("/orgs/{org}/teams/{team}/memberships/{login}", &[organisation, team, login]);
+        match self.call(at, Purpose::Members, &call).await {
+            Ok(answer) => Ok(answer.json::<MembershipAnswer>()?.state == "active"),
+            Err(ForgeError::NotFound(_)) => Ok(false),
+            Err(error) => Err(may_not(error)),
         }
     }
 

@@ -78,6 +78,12 @@ impl PermissionAnswer {
 }
 
 #[derive(Deserialize)]
+pub(super) struct MembershipAnswer {
+    /// `active`, or `pending` for somebody invited.
+    pub(super) state: String,
+}
+
+#[derive(Deserialize)]
 pub(super) struct PullRequestAnswer {
     number: u64,
     title: String,
@@ -135,6 +141,12 @@ impl CommentAnswer {
     pub(super) fn into_comment(self) -> CommentRef {
         CommentRef { id: self.id, body: self.body.unwrap_or_default(), url: self.html_url }
     }
+}
+
+/// The part of an issue that says who is assigned.
+#[derive(Deserialize)]
+pub(super) struct AssignedAnswer {
+    pub(super) assignees: Vec<UserAnswer>,
 }
 
 /// Blobs, trees and commits answer with their name; refs with what they point at.

@@ -1,18 +1,20 @@
 //! GitHub as a `Forge`: the one place where a call gets its token and a refused token its one replacement (R37). What
-//! each call is lies beside it: `access`, `threads`, `code`, `pulls` and `deliveries`.
+//! each call is lies beside it: `access`, `content`, `context`, `threads`, `checks`, `code`, `pulls` and `deliveries`.
 
 use super::moved::{Whereabouts, following};
 use super::route::Call;
 use super::tokens::{Purpose, Tokens};
 use super::transport::{Answer, CALL_TIMEOUT, Credential, Transport};
 use crate::{
-    AppIdentity, CloneAccess, CommentRef, DeliveryRequest, Forge, ForgeError, GithubConfig, Installation, LoggedDelivery, NewCommit,
-    NewPullRequest, PullRequest, RepoAt, UserPermission,
+    AppIdentity, CheckRunRef, CloneAccess, CommentRef, CommitContext, DeliveryRequest, FileText, Forge, ForgeError, GithubConfig,
+    Installation, LoggedDelivery, NewCheckRun, NewCommit, NewPullRequest, PathList, PullRequest, PullRequestContext, RepoAt,
+    UserPermission,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
-use patchbay_domain::event::Repository;
+use patchbay_domain::event::{Repository, SubjectKind};
 use patchbay_domain::ids::ConnectionId;
+use patchbay_domain::workflow::model::{CloseReason, ContextPart};
 use tokio::sync::OnceCell;
 
 /// One GitHub App at one GitHub.
@@ -83,8 +85,28 @@ impl Forge for GithubForge {
         following!(self, at, self.load_repository(at).await)
     }
 
+    async fn repository_by_name(&self, connection: &ConnectionId, owner: &str, name: &str) -> Result<Option<Repository>, ForgeError> {
+        self.tokens.find_repository(&self.transport, connection, owner, name).await
+    }
+
     async fn permission(&self, at: &RepoAt, login: &str) -> Result<UserPermission, ForgeError> {
         following!(self, at, self.load_permission(at, login).await)
+    }
+
+    async fn is_team_member(&self, at: &RepoAt, organisation: &str, team_slug: &str, login: &str) -> Result<bool, ForgeError> {
+        following!(self, at, self.load_membership(at, organisation, team_slug, login).await)
+    }
+
+    async fn read_file(&self, at: &RepoAt, path: &str, git_ref: Option<&str>) -> Result<Option<FileText>, ForgeError> {
+        following!(self, at, self.load_file(at, path, git_ref).await)
+    }
+
+    async fn changed_paths(&self, at: &RepoAt, before: &str, after: &str) -> Result<PathList, ForgeError> {
+        following!(self, at, self.compare_trees(at, before, after).await)
+    }
+
+    async fn pull_request_paths(&self, at: &RepoAt, number: u64) -> Result<PathList, ForgeError> {
+        following!(self, at, self.list_pull_request_paths(at, number).await)
     }
 
     async fn clone_access(&self, at: &RepoAt) -> Result<CloneAccess, ForgeError> {
@@ -93,6 +115,20 @@ impl Forge for GithubForge {
 
     async fn pull_request(&self, at: &RepoAt, number: u64) -> Result<PullRequest, ForgeError> {
         following!(self, at, self.load_pull_request(at, number).await)
+    }
+
+    async fn pull_request_context(
+        &self,
+        at: &RepoAt,
+        number: u64,
+        parts: &[ContextPart],
+        max_chars: usize,
+    ) -> Result<PullRequestContext, ForgeError> {
+        following!(self, at, self.load_pull_request_context(at, number, parts, max_chars).await)
+    }
+
+    async fn commit_context(&self, at: &RepoAt, sha: &str, parts: &[ContextPart], max_chars: usize) -> Result<CommitContext, ForgeError> {
+        following!(self, at, self.load_commit_context(at, sha, parts, max_chars).await)
     }
 
     async fn find_comment(&self, at: &RepoAt, number: u64, marker: &str) -> Result<Option<CommentRef>, ForgeError> {
@@ -107,8 +143,40 @@ impl Forge for GithubForge {
         following!(self, at, self.patch_comment(at, comment, body).await)
     }
 
+    async fn add_labels(&self, at: &RepoAt, number: u64, labels: &[String]) -> Result<(), ForgeError> {
+        following!(self, at, self.put_labels_on(at, number, labels).await)
+    }
+
     async fn remove_label(&self, at: &RepoAt, number: u64, label: &str) -> Result<(), ForgeError> {
         following!(self, at, self.take_label_off(at, number, label).await)
+    }
+
+    async fn add_assignees(&self, at: &RepoAt, number: u64, logins: &[String]) -> Result<(), ForgeError> {
+        following!(self, at, self.assign(at, number, logins).await)
+    }
+
+    async fn remove_assignees(&self, at: &RepoAt, number: u64, logins: &[String]) -> Result<(), ForgeError> {
+        following!(self, at, self.unassign(at, number, logins).await)
+    }
+
+    async fn request_reviewers(&self, at: &RepoAt, number: u64, users: &[String], teams: &[String]) -> Result<(), ForgeError> {
+        following!(self, at, self.ask_for_review(at, number, users, teams).await)
+    }
+
+    async fn close_thread(&self, at: &RepoAt, number: u64, kind: SubjectKind, reason: CloseReason) -> Result<(), ForgeError> {
+        following!(self, at, self.patch_thread_closed(at, number, kind, reason).await)
+    }
+
+    async fn find_check_run(&self, at: &RepoAt, sha: &str, name: &str, external_id: &str) -> Result<Option<CheckRunRef>, ForgeError> {
+        following!(self, at, self.look_for_check_run(at, sha, name, external_id).await)
+    }
+
+    async fn create_check_run(&self, at: &RepoAt, check: &NewCheckRun<'_>) -> Result<CheckRunRef, ForgeError> {
+        following!(self, at, self.post_check_run(at, check).await)
+    }
+
+    async fn update_check_run(&self, at: &RepoAt, id: u64, check: &NewCheckRun<'_>) -> Result<(), ForgeError> {
+        following!(self, at, self.bring_check_run_up_to_date(at, id, check).await)
     }
 
     async fn branch_head(&self, at: &RepoAt, branch: &str) -> Result<Option<String>, ForgeError> {

@@ -1,12 +1,11 @@
 //! Turns GitHub's webhook payloads into events. Lenient on purpose (R6): whatever is authentic JSON becomes an event, and
-//! what it lacks is simply not in it. Pure; whether an event means anything is decided by the matcher.
+//! what it lacks is simply not in it. Pure; whether an event means anything is decided by the matcher. What only some kinds
+//! of event carry is read in `details`.
 
 use super::body::payload_json;
-use super::payload::{Account, CommentPart, Installation, Payload, RepositoryPart, Side, Thread, read};
-use patchbay_domain::event::{
-    Actor, ActorKind, Comment, Detail, Event, InstallationChange, InstallationChangeKind, Provider, PullRequestRefs, Push, Repository,
-    Subject, SubjectKind,
-};
+use super::details::detail;
+use super::payload::{Account, CommentPart, Payload, RepositoryPart, Side, Thread, read};
+use patchbay_domain::event::{Actor, ActorKind, Comment, Event, Provider, PullRequestRefs, Repository, Subject, SubjectKind};
 use patchbay_domain::ids::{ConnectionId, DeliveryId};
 
 pub use super::body::{MAX_JSON_DEPTH, ParseError, check_json_depth};
@@ -50,7 +49,7 @@ fn actor(account: &Account) -> Option<Actor> {
 }
 
 /// Repositories inside installation payloads have neither owner nor default branch; the full name tells the owner.
-fn repository(part: &RepositoryPart, account: Option<&str>) -> Option<Repository> {
+pub(super) fn repository(part: &RepositoryPart, account: Option<&str>) -> Option<Repository> {
     let full_name = part.full_name.as_deref().and_then(|full| full.split_once('/'));
     let owner = part.owner.as_ref().and_then(|owner| owner.login.as_deref()).or(full_name.map(|(owner, _)| owner)).or(account)?;
     let name = part.name.as_deref().or(full_name.map(|(_, name)| name))?;
@@ -64,11 +63,12 @@ fn repository(part: &RepositoryPart, account: Option<&str>) -> Option<Repository
 }
 
 fn subject(payload: &Payload) -> Option<Subject> {
-    let (thread, kind) = match (&payload.pull_request, &payload.issue) {
-        (Some(pull), _) => (pull, SubjectKind::PullRequest),
-        (None, Some(issue)) if issue.pull_request.is_some() => (issue, SubjectKind::PullRequest),
-        (None, Some(issue)) => (issue, SubjectKind::Issue),
-        (None, None) => return None,
+    let (thread, kind) = match (&payload.pull_request, &payload.issue, &payload.discussion) {
+        (Some(pull), _, _) => (pull, SubjectKind::PullRequest),
+        (None, Some(issue), _) if issue.pull_request.is_some() => (issue, SubjectKind::PullRequest),
+        (None, Some(issue), _) => (issue, SubjectKind::Issue),
+        (None, None, Some(discussion)) => (discussion, SubjectKind::Discussion),
+        (None, None, None) => return None,
     };
     Some(Subject {
         kind,
@@ -101,74 +101,5 @@ fn comment(part: &CommentPart) -> Option<Comment> {
         url: part.html_url.clone().unwrap_or_default(),
         author: part.user.as_ref().and_then(actor),
         via_app: part.performed_via_github_app.as_ref().and_then(|app| app.id),
-    })
-}
-
-fn detail(event_name: &str, payload: &Payload) -> Detail {
-    let action = payload.action.as_deref();
-    match (event_name, action) {
-        ("issues" | "pull_request", Some("labeled" | "unlabeled")) => label(payload),
-        ("push", _) => push(payload),
-        ("installation" | "installation_repositories", Some(action)) => {
-            change_kind(event_name, action).and_then(|kind| installation_change(kind, payload)).map(Detail::Installation)
-        }
-        _ => None,
-    }
-    .unwrap_or(Detail::None)
-}
-
-fn label(payload: &Payload) -> Option<Detail> {
-    let name = payload.label.as_ref()?.name.clone()?;
-    Some(Detail::Label { name })
-}
-
-fn push(payload: &Payload) -> Option<Detail> {
-    let pusher = payload.pusher.as_ref().and_then(|pusher| pusher.name.clone());
-    let sender = || payload.sender.as_ref().and_then(|sender| sender.login.clone());
-    Some(Detail::Push(Push {
-        full_ref: payload.full_ref.clone()?,
-        before: payload.before.clone().unwrap_or_default(),
-        after: payload.after.clone().unwrap_or_default(),
-        commit_count: payload.commits.len() as u64,
-        pusher: pusher.or_else(sender).unwrap_or_default(),
-        forced: payload.forced,
-        deleted: payload.deleted,
-        paths: None,
-    }))
-}
-
-fn change_kind(event_name: &str, action: &str) -> Option<InstallationChangeKind> {
-    use InstallationChangeKind as Kind;
-    Some(match (event_name, action) {
-        ("installation", "created") => Kind::Created,
-        ("installation", "deleted") => Kind::Deleted,
-        ("installation", "suspend") => Kind::Suspended,
-        ("installation", "unsuspend") => Kind::Unsuspended,
-        ("installation", "new_permissions_accepted") => Kind::NewPermissions,
-        ("installation_repositories", "added") => Kind::RepositoriesAdded,
-        ("installation_repositories", "removed") => Kind::RepositoriesRemoved,
-        _ => return None,
-    })
-}
-
-fn installation_change(change: InstallationChangeKind, payload: &Payload) -> Option<InstallationChange> {
-    let installation: &Installation = payload.installation.as_ref()?;
-    let account = installation.account.as_ref()?;
-    let login = account.login.clone()?;
-    let list = |parts: &[RepositoryPart]| parts.iter().filter_map(|part| repository(part, Some(&login))).collect::<Vec<_>>();
-    let (mut added, mut removed) = (list(&payload.repositories_added), list(&payload.repositories_removed));
-    match change {
-        InstallationChangeKind::Deleted => removed.extend(list(&payload.repositories)),
-        _ => added.extend(list(&payload.repositories)),
-    }
-    Some(InstallationChange {
-        installation_id: installation.id?,
-        account_id: account.id?,
-        account_login: login,
-        change,
-        added,
-        removed,
-        permissions: installation.permissions.clone(),
-        all_repositories: installation.repository_selection.as_deref() == Some("all"),
     })
 }

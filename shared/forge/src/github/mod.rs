@@ -4,11 +4,16 @@
 mod access;
 mod answers;
 mod body;
+mod checks;
 pub(crate) mod client;
 mod code;
+mod content;
+mod context;
 pub mod convert;
 mod deliveries;
+mod details;
 mod moved;
+mod pages;
 mod payload;
 mod pulls;
 mod refusal;

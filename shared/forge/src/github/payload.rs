@@ -45,10 +45,20 @@ lenient_struct! {
         full_ref: Option<String>,
         before: Option<String>,
         after: Option<String>,
+        /// `branch` or `tag`, where a ref came or went.
+        ref_type: Option<String>,
         forced: bool,
         deleted: bool,
-        commits: Vec<IgnoredAny>,
+        commits: Vec<CommitPart>,
         pusher: Option<Named>,
+        discussion: Option<Thread>,
+        release: Option<ReleasePart>,
+        deployment: Option<DeploymentPart>,
+        deployment_status: Option<DeploymentStatusPart>,
+        workflow_run: Option<CheckPart>,
+        check_run: Option<CheckPart>,
+        check_suite: Option<CheckPart>,
+        changes: Option<Changes>,
     }
 }
 
@@ -77,6 +87,7 @@ lenient_struct! {
         owner: Option<Account>,
         default_branch: Option<String>,
         private: bool,
+        html_url: Option<String>,
     }
 }
 
@@ -90,7 +101,7 @@ lenient_struct! {
 }
 
 lenient_struct! {
-    /// An issue or a pull request.
+    /// An issue, a pull request or a discussion.
     Thread {
         number: Option<u64>,
         title: Option<String>,
@@ -122,6 +133,8 @@ lenient_struct! {
     /// A comment, a review comment or a review.
     CommentPart {
         id: Option<u64>,
+        /// Only a review has one.
+        state: Option<String>,
         body: Option<String>,
         html_url: Option<String>,
         user: Option<Account>,
@@ -132,6 +145,95 @@ lenient_struct! {
 lenient_struct! {
     AppPart {
         id: Option<u64>,
+        name: Option<String>,
+    }
+}
+
+lenient_struct! {
+    /// A pushed commit with the paths that it touched; absent lists are not the same as empty ones.
+    CommitPart {
+        id: Option<String>,
+        added: Option<Vec<String>>,
+        removed: Option<Vec<String>>,
+        modified: Option<Vec<String>>,
+    }
+}
+
+lenient_struct! {
+    ReleasePart {
+        tag_name: Option<String>,
+        name: Option<String>,
+        body: Option<String>,
+        html_url: Option<String>,
+        target_commitish: Option<String>,
+        draft: bool,
+        prerelease: bool,
+    }
+}
+
+lenient_struct! {
+    DeploymentPart {
+        id: Option<u64>,
+        environment: Option<String>,
+        #[serde(rename = "ref")]
+        git_ref: Option<String>,
+        sha: Option<String>,
+    }
+}
+
+lenient_struct! {
+    DeploymentStatusPart {
+        state: Option<String>,
+        environment_url: Option<String>,
+        log_url: Option<String>,
+        target_url: Option<String>,
+    }
+}
+
+lenient_struct! {
+    /// A workflow run, a check run or a check suite.
+    CheckPart {
+        id: Option<u64>,
+        name: Option<String>,
+        conclusion: Option<String>,
+        /// Of check runs it is their suite's.
+        head_branch: Option<String>,
+        head_sha: Option<String>,
+        /// Only workflow runs have one.
+        head_repository: Option<RepositoryPart>,
+        html_url: Option<String>,
+        app: Option<AppPart>,
+        pull_requests: Vec<PullRequestPart>,
+        /// Only check runs have one.
+        check_suite: Option<SuitePart>,
+    }
+}
+
+lenient_struct! {
+    /// The suite that a check run belongs to.
+    SuitePart {
+        head_branch: Option<String>,
+    }
+}
+
+lenient_struct! {
+    /// A pull request that a check belongs to.
+    PullRequestPart {
+        number: Option<u64>,
+        base: Option<Side>,
+    }
+}
+
+lenient_struct! {
+    /// What was edited.
+    Changes {
+        default_branch: Option<Change>,
+    }
+}
+
+lenient_struct! {
+    Change {
+        from: Option<String>,
     }
 }
 

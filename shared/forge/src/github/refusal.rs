@@ -32,6 +32,8 @@ pub(super) fn refusal(call: &str, status: StatusCode, headers: &HeaderMap, body:
         401 => ForgeError::Unauthorized(text),
         403 if lower.contains("suspended") => ForgeError::Unauthorized(text),
         404 | 410 => ForgeError::NotFound(text),
+        // A diff that is too big to be shown as one.
+        406 => ForgeError::Unsupported(text),
         409 => ForgeError::Conflict(text),
         422 if lower.contains("reference does not exist") => ForgeError::NotFound(text),
         422 if lower.contains("already exists") || lower.contains("not a fast forward") => ForgeError::Conflict(text),
@@ -145,6 +147,7 @@ mod tests {
             (422, r#"{"message":"Reference does not exist"}"#, "not found"),
             (422, exists, "conflict"),
             (422, r#"{"message":"Validation Failed","errors":["No commits between main and x"]}"#, "permanent"),
+            (406, r#"{"message":"Sorry, the diff exceeded the maximum number of lines (20000)"}"#, "unsupported"),
             (408, "", "transient"),
             (500, "", "transient"),
             (502, "<html>Unicorn!</html>", "transient"),

@@ -15,13 +15,20 @@ pub(super) struct Call {
     /// Path and query.
     pub(super) path: String,
     pub(super) body: Option<Value>,
+    /// The media type to ask for.
+    pub(super) accept: &'static str,
 }
+
+/// GitHub's JSON, what nearly every call asks for.
+const JSON: &str = "application/vnd.github+json";
+/// A unified diff instead, of a pull request or a commit.
+pub(super) const DIFF: &str = "application/vnd.github.diff";
 
 impl Call {
     /// Fills `template`'s `{…}` with `parts` in order. A part may not leave its segment, except in `{…+}`, which keeps
     /// slashes (for branch names).
     pub(super) fn new(method: Method, template: &'static str, parts: &[&str]) -> Self {
-        Self { method, template, path: fill(template, parts), body: None }
+        Self { method, template, path: fill(template, parts), body: None, accept: JSON }
     }
 
     pub(super) fn get(template: &'static str, parts: &[&str]) -> Self {
@@ -38,6 +45,16 @@ impl Call {
 
     pub(super) fn delete(template: &'static str, parts: &[&str]) -> Self {
         Self::new(Method::DELETE, template, parts)
+    }
+
+    /// A deletion that says what exactly.
+    pub(super) fn delete_with(template: &'static str, parts: &[&str], body: Value) -> Self {
+        Self::delete(template, parts).with_body(body)
+    }
+
+    /// Asks for another media type.
+    pub(super) fn accepting(self, accept: &'static str) -> Self {
+        Self { accept, ..self }
     }
 
     /// Adds query parameters.

@@ -1,11 +1,14 @@
-//! Comments and labels of issues and pull requests (to GitHub, a pull request's conversation is an issue's).
+//! Comments, labels and people of issues and pull requests (to GitHub, a pull request's conversation is an issue's), and
+//! closing them.
 
-use super::answers::CommentAnswer;
+use super::answers::{AssignedAnswer, CommentAnswer};
 use super::client::{GithubForge, gone_is_done};
 use super::route::Call;
 use super::tokens::Purpose;
 use super::transport::Answer;
 use crate::{CommentRef, ForgeError, RepoAt};
+use patchbay_domain::event::SubjectKind;
+use patchbay_domain::workflow::model::CloseReason;
 use serde_json::json;
 
 /// How many pages of 100 comments are read at most when looking for one.
@@ -58,12 +61,81 @@ impl GithubForge {
         self.call(at, Purpose::Talk, &Call::patch(template, &parts, json!({"body": body}))).await.map(drop)
     }
 
+    pub(super) async fn put_labels_on(&self, at: &RepoAt, number: u64, labels: &[String]) -> Result<(), ForgeError> {
+        if labels.is_empty() {
+            return Ok(());
+        }
+        let template = "/repos/{owner}/{repo}/issues/{number}/labels";
+        let parts = [at.repository.owner.as_str(), &at.repository.name, &number.to_string()];
+        self.call(at, Purpose::Talk, &Call::post(template, &parts, json!({"labels": labels}))).await.map(drop)
+    }
+
     pub(super) async fn take_label_off(&self, at: &RepoAt, number: u64, label: &str) -> Result<(), ForgeError> {
         let template = "/repos/{owner}/{repo}/issues/{number}/labels/{label}";
         let parts = [at.repository.owner.as_str(), &at.repository.name, &number.to_string(), label];
         gone_is_done(self.call(at, Purpose::Talk, &Call::delete(template, &parts)).await)
     }
+
+    /// GitHub leaves out whom it cannot assign without a word: the answer says who is assigned now.
+    pub(super) async fn assign(&self, at: &RepoAt, number: u64, logins: &[String]) -> Result<(), ForgeError> {
+        if logins.is_empty() {
+            return Ok(());
+        }
+        let parts = [at.repository.owner.as_str(), &at.repository.name, &number.to_string()];
+        let call = Call::post(ASSIGNEES, &parts, json!({"assignees": logins}));
+        let assigned = self.call(at, Purpose::Talk, &call).await?.json::<AssignedAnswer>()?.assignees;
+        let is_assigned = |login: &&String| assigned.iter().any(|user| user.login.eq_ignore_ascii_case(login));
+        let refused: Vec<&str> = logins.iter().filter(|login| !is_assigned(login)).map(String::as_str).collect();
+        if refused.is_empty() {
+            return Ok(());
+        }
+        Err(ForgeError::Permanent(format!(
+            "{} could not be assigned to #{number}: only people with access to the repository can be, and at most ten",
+            refused.join(", ")
+        )))
+    }
+
+    pub(super) async fn unassign(&self, at: &RepoAt, number: u64, logins: &[String]) -> Result<(), ForgeError> {
+        if logins.is_empty() {
+            return Ok(());
+        }
+        let parts = [at.repository.owner.as_str(), &at.repository.name, &number.to_string()];
+        self.call(at, Purpose::Talk, &Call::delete_with(ASSIGNEES, &parts, json!({"assignees": logins}))).await.map(drop)
+    }
+
+    pub(super) async fn ask_for_review(&self, at: &RepoAt, number: u64, users: &[String], teams: &[String]) -> Result<(), ForgeError> {
+        if users.is_empty() && teams.is_empty() {
+            return Ok(());
+        }
+        let template = "/repos/{owner}/{repo}/pulls/{number}/requested_reviewers";
+        let parts = [at.repository.owner.as_str(), &at.repository.name, &number.to_string()];
+        let body = json!({"reviewers": users, "team_reviewers": teams});
+        self.call(at, Purpose::AskReview, &Call::post(template, &parts, body)).await.map(drop)
+    }
+
+    pub(super) async fn patch_thread_closed(
+        &self,
+        at: &RepoAt,
+        number: u64,
+        kind: SubjectKind,
+        reason: CloseReason,
+    ) -> Result<(), ForgeError> {
+        match kind {
+            SubjectKind::PullRequest => return self.patch_pull_request_closed(at, number).await,
+            SubjectKind::Discussion => return Err(ForgeError::Unsupported("GitHub's REST API cannot close discussions".to_owned())),
+            SubjectKind::Issue => {}
+        }
+        let reason = match reason {
+            CloseReason::Completed => "completed",
+            CloseReason::NotPlanned => "not_planned",
+        };
+        let parts = [at.repository.owner.as_str(), &at.repository.name, &number.to_string()];
+        let body = json!({"state": "closed", "state_reason": reason});
+        self.call(at, Purpose::Talk, &Call::patch("/repos/{owner}/{repo}/issues/{number}", &parts, body)).await.map(drop)
+    }
 }
+
+const ASSIGNEES: &str = "/repos/{owner}/{repo}/issues/{number}/assignees";
 
 fn page_number(query: &str) -> Option<u32> {
     query.split('&').find_map(|pair| pair.strip_prefix("page="))?.parse().ok()

@@ -10,6 +10,7 @@ use octocrab::auth::create_jwt;
 use octocrab::jsonwebtoken::EncodingKey;
 use octocrab::models::AppId;
 use patchbay_domain::event::Repository;
+use patchbay_domain::ids::ConnectionId;
 use patchbay_domain::metric;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -29,6 +30,16 @@ pub(super) enum Purpose {
     Facts,
     /// Code and pull requests, without changing them.
     Look,
+    /// Files and commits, without changing them.
+    Read,
+    /// Pull requests and what was said in them, without changing them.
+    Review,
+    /// Asking for reviews.
+    AskReview,
+    /// Check runs.
+    Check,
+    /// Who belongs to a team of the organisation.
+    Members,
     /// Comments, labels, closing pull requests.
     Talk,
     /// Commits, branches, opening pull requests.
@@ -42,6 +53,11 @@ impl Purpose {
         match self {
             Purpose::Facts => json!({"metadata": "read"}),
             Purpose::Look => json!({"contents": "read", "pull_requests": "read"}),
+            Purpose::Read => json!({"contents": "read"}),
+            Purpose::Review => json!({"pull_requests": "read"}),
+            Purpose::AskReview => json!({"pull_requests": "write"}),
+            Purpose::Check => json!({"checks": "write"}),
+            Purpose::Members => json!({"members": "read"}),
             Purpose::Talk => json!({"issues": "write", "pull_requests": "write"}),
             Purpose::Code => json!({"contents": "write", "pull_requests": "write"}),
             Purpose::Clone => json!({"contents": "read"}),
@@ -136,6 +152,30 @@ impl Tokens {
         Ok(Token { secret: minted.token.into(), expires_at: minted.expires_at, repository })
     }
 
+    /// The repository of that name as the installation names it, told by a token for it that nobody uses: only so does
+    /// GitHub look for a name inside one installation. `None` if the installation has none of that name.
+    pub(super) async fn find_repository(
+        &self,
+        transport: &Transport,
+        connection: &ConnectionId,
+        owner: &str,
+        name: &str,
+    ) -> Result<Option<Repository>, ForgeError> {
+        let installation = installation_of(connection)?.to_string();
+        let body = json!({"repositories": [name], "permissions": Purpose::Facts.permissions()});
+        let call = Call::post("/app/installations/{installation}/access_tokens", &[&installation], body);
+        let minted: Minted = match transport.send(&call, Credential::App(&self.app_jwt()?)).await.map_err(mint_refusal) {
+            Ok(answer) => answer.json()?,
+            Err(ForgeError::NotFound(_)) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        metrics::counter!(metric::TOKEN_REFRESHED).increment(1);
+        let named: Vec<RepositoryAnswer> = serde_json::from_value(minted.repositories)
+            .map_err(|error| ForgeError::Transient(format!("{}: unexpected answer: {error}", call.name())))?;
+        let same = |one: &Repository| one.owner.eq_ignore_ascii_case(owner) && one.name.eq_ignore_ascii_case(name);
+        Ok(named.into_iter().map(RepositoryAnswer::into_repository).find(same))
+    }
+
     fn cell(&self, scope: Scope) -> Cell {
         let mut cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
         if cells.len() >= MANY && !cells.contains_key(&scope) {
@@ -150,9 +190,11 @@ fn is_fresh(token: &Token) -> bool {
 }
 
 fn scope(at: &RepoAt, purpose: Purpose) -> Result<Scope, ForgeError> {
-    let installation = at.connection.installation_id();
-    let installation = installation.ok_or_else(|| ForgeError::Permanent(format!("{} is no installation of the App", at.connection)))?;
-    Ok(Scope { installation, repository: at.repository.id, purpose })
+    Ok(Scope { installation: installation_of(&at.connection)?, repository: at.repository.id, purpose })
+}
+
+fn installation_of(connection: &ConnectionId) -> Result<u64, ForgeError> {
+    connection.installation_id().ok_or_else(|| ForgeError::Permanent(format!("{connection} is no installation of the App")))
 }
 
 /// At this route, what cannot be found is the installation, and what is invalid is usually the repository.

@@ -110,7 +110,7 @@ impl Transport {
         let mut request = Request::builder()
             .method(call.method.clone())
             .uri(format!("{}{}", self.base, call.path))
-            .header(ACCEPT, "application/vnd.github+json")
+            .header(ACCEPT, call.accept)
             .header("x-github-api-version", API_VERSION);
         if let Some(secret) = credential.secret() {
             let mut value = HeaderValue::from_str(&format!("Bearer {}", secret.expose_secret()))
@@ -136,6 +136,11 @@ impl Answer {
     /// The body as a type. An answer of another shape is [`ForgeError::Transient`]: proxies answer pages, too.
     pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, ForgeError> {
         serde_json::from_slice(&self.body).map_err(|error| ForgeError::Transient(format!("{}: unexpected answer: {error}", self.call)))
+    }
+
+    /// The body as text; what is not UTF-8 in it is replaced.
+    pub(super) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
     }
 
     /// The query of the page that the `Link` header names so, for example `next` or `last`.

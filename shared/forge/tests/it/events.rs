@@ -1,7 +1,8 @@
 //! Every payload sample becomes the event it should, and nothing that arrives makes the conversion fail or panic.
 
-use patchbay_domain::event::{ActorKind, Detail, Event, InstallationChangeKind as Kind, Push};
+use patchbay_domain::event::{ActorKind, Check, Detail, Event, InstallationChangeKind as Kind, Push};
 use patchbay_domain::ids::{ConnectionId, DeliveryId};
+use patchbay_domain::trigger::EventKind;
 use patchbay_forge::github::convert::{MAX_JSON_DEPTH, ParseError, parse_event};
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use proptest::prelude::*;
@@ -38,7 +39,9 @@ fn sample(name: &str) -> Event {
 fn summary(event: &Event) -> String {
     let actor = event.actor.as_ref().map_or("nobody".to_owned(), |actor| format!("{}/{:?}", actor.login, actor.kind));
     let subject = event.subject.as_ref().map_or("-".to_owned(), |s| {
-        format!("{:?}#{}{}{}", s.kind, s.number, if s.open { "" } else { " closed" }, if s.refs.is_some() { " refs" } else { "" })
+        let words = [(!s.open, " closed"), (s.draft, " draft"), (s.refs.is_some(), " refs")];
+        let words: String = words.into_iter().filter_map(|(holds, word)| holds.then_some(word)).collect();
+        format!("{:?}#{}{words}", s.kind, s.number)
     });
     let comment = event.comment.as_ref().map_or("-".to_owned(), |comment| {
         format!("comment by {}{}", comment.author.as_ref().unwrap().login, if comment.via_app.is_some() { " via app" } else { "" })
@@ -48,12 +51,35 @@ fn summary(event: &Event) -> String {
         Detail::Label { name } => format!("label {name}"),
         Detail::Push(push) => format!("push {} {} by {}", push.full_ref, push.commit_count, push.pusher),
         Detail::Installation(i) => format!("{:?} +{} -{} {}", i.change, i.added.len(), i.removed.len(), i.account_login),
+        Detail::Review { state } => format!("review {state}"),
+        Detail::Release(release) => format!("release {} of {}", release.tag, release.target),
+        Detail::Deployment(d) => format!("deployment of {} to {} {}", d.git_ref, d.environment, d.state.as_deref().unwrap_or("-")),
+        Detail::Check(check) => {
+            let conclusion = check.conclusion.as_deref().unwrap_or("-");
+            format!("check {} {conclusion} on {}", check.name, check.head_branch.as_deref().unwrap_or("-"))
+        }
+        Detail::Ref(change) => format!("{:?} {}", change.kind, change.name),
+        Detail::DefaultBranch { before, after } => format!("{before} becomes {after}"),
+        Detail::Schedule { .. } | Detail::Manual(_) => unreachable!("not from a payload"),
     };
     let repository = event.repository.as_ref().map_or("-".to_owned(), patchbay_domain::event::Repository::full_name);
     format!("{} | {actor} | {repository} | {subject} | {comment} | {detail}", event.action.as_deref().unwrap_or("-"))
 }
 
 const EXPECTED: &[(&str, &str)] = &[
+    ("check_run.completed", "completed | robin/Person | acme/hello | - | - | check test failure on more-languages"),
+    ("check_run.completed.fork", "completed | robin/Person | acme/hello | - | - | check test failure on -"),
+    ("check_run.completed.own", "completed | patchbay[bot]/App | acme/hello | - | - | check docs success on more-languages"),
+    ("check_run.created", "created | robin/Person | acme/hello | - | - | check test - on more-languages"),
+    ("check_suite.completed", "completed | robin/Person | acme/hello | - | - | check Acme CI failure on more-languages"),
+    ("create.branch", "- | robin/Person | acme/hello | - | - | Branch more-languages"),
+    ("create.tag", "- | robin/Person | acme/hello | - | - | Tag v1.4.0"),
+    ("delete.branch", "- | dana/Person | acme/hello | - | - | Branch more-languages"),
+    ("deployment.created", "created | robin/Person | acme/hello | - | - | deployment of v1.4.0 to production -"),
+    ("deployment_status.created", "created | robin/Person | acme/hello | - | - | deployment of v1.4.0 to production failure"),
+    ("discussion.created", "created | robin/Person | acme/hello | Discussion#21 | - | -"),
+    ("discussion.labeled", "labeled | dana/Person | acme/hello | Discussion#21 | - | label idea"),
+    ("discussion_comment.created", "created | dana/Person | acme/hello | Discussion#21 | comment by dana | -"),
     ("installation.created", "created | dana/Person | - | - | - | Created +2 -0 acme"),
     ("installation.deleted", "deleted | dana/Person | - | - | - | Deleted +0 -2 acme"),
     ("installation.new_permissions_accepted", "new_permissions_accepted | dana/Person | - | - | - | NewPermissions +0 -0 acme"),
@@ -75,15 +101,25 @@ const EXPECTED: &[(&str, &str)] = &[
     ("pull_request.closed", "closed | dana/Person | acme/hello | PullRequest#14 closed refs | - | -"),
     ("pull_request.labeled", "labeled | dana/Person | acme/hello | PullRequest#14 refs | - | label patchbay"),
     ("pull_request.opened", "opened | robin/Person | acme/hello | PullRequest#14 refs | - | -"),
+    ("pull_request.opened.fork", "opened | stranger/Person | acme/hello | PullRequest#14 draft refs | - | -"),
     ("pull_request.synchronize", "synchronize | robin/Person | acme/hello | PullRequest#14 refs | - | -"),
-    ("pull_request_review.submitted", "submitted | dana/Person | acme/hello | PullRequest#14 refs | comment by dana | -"),
+    ("pull_request_review.dismissed", "dismissed | dana/Person | acme/hello | PullRequest#14 refs | comment by dana | review dismissed"),
+    (
+        "pull_request_review.submitted",
+        "submitted | dana/Person | acme/hello | PullRequest#14 refs | comment by dana | review changes_requested",
+    ),
     ("pull_request_review_comment.created", "created | dana/Person | acme/hello | PullRequest#14 refs | comment by dana | -"),
     ("push", "- | robin/Person | acme/hello | - | - | push refs/heads/main 2 by robin"),
     ("push.deleted", "- | dana/Person | acme/hello | - | - | push refs/heads/more-languages 0 by dana"),
+    ("push.forced", "- | robin/Person | acme/hello | - | - | push refs/heads/more-languages 2 by robin"),
+    ("push.new_branch", "- | robin/Person | acme/hello | - | - | push refs/heads/more-languages 2 by robin"),
     ("push.tag", "- | robin/Person | acme/hello | - | - | push refs/tags/v1.4.0 0 by robin"),
+    ("release.published", "published | robin/Person | acme/hello | - | - | release v1.4.0 of main"),
+    ("repository.edited", "edited | dana/Person | acme/hello | - | - | main becomes trunk"),
     ("star.created", "created | dana/Person | acme/hello | - | - | -"),
     ("weather_report.issued", "issued | dana/Person | acme/hello | - | - | -"),
-    ("workflow_run.completed", "completed | robin/Person | acme/hello | - | - | -"),
+    ("workflow_run.completed", "completed | robin/Person | acme/hello | - | - | check test success on more-languages"),
+    ("workflow_run.requested", "requested | robin/Person | acme/hello | - | - | check test - on more-languages"),
 ];
 
 #[test]
@@ -141,10 +177,85 @@ fn pushes_tell_what_moved() {
         pusher: "dana".into(),
         forced: false,
         deleted: true,
+        paths: None,
     };
     assert_eq!(push, expected);
     let repository = sample("push").repository.unwrap();
     assert_eq!((repository.owner.as_str(), repository.default_branch.as_deref()), ("acme", Some("main")));
+}
+
+fn pushed_paths(change: impl FnOnce(&mut Value)) -> Option<Vec<String>> {
+    let (_, body) = SAMPLES.iter().find(|(name, _)| name == "push").unwrap();
+    let mut payload: Value = serde_json::from_slice(body).unwrap();
+    change(&mut payload);
+    let Detail::Push(push) = parse("push", payload.to_string().as_bytes()).unwrap().detail else { panic!() };
+    push.paths
+}
+
+#[test]
+fn a_push_tells_its_paths_only_if_its_payload_lists_every_commit_and_file() {
+    let both = Some(vec!["hello/languages.py".to_owned(), "hello/main.py".to_owned()]);
+    assert_eq!(pushed_paths(|_| {}), both);
+    assert_eq!(pushed_paths(|push| push["commits"][1]["removed"] = json!(["a"])).unwrap(), ["a", "hello/languages.py", "hello/main.py"]);
+    assert_eq!(pushed_paths(|push| push["forced"] = json!(true)), None, "what was thrown away is not listed");
+    assert_eq!(pushed_paths(|push| push["deleted"] = json!(true)), None);
+    assert_eq!(pushed_paths(|push| push["before"] = json!("0".repeat(40))), None, "a new branch");
+    assert_eq!(pushed_paths(|push| push["ref"] = json!("refs/tags/v1")), None);
+    assert_eq!(pushed_paths(|push| push["after"] = json!("f".repeat(40))), None, "the head is not among the commits");
+    assert_eq!(pushed_paths(|push| push["commits"] = json!([])), None);
+    assert_eq!(pushed_paths(|push| push["commits"][0]["modified"] = Value::Null), None);
+    let many: Vec<String> = (0..3000).map(|file| file.to_string()).collect();
+    assert_eq!(pushed_paths(|push| push["commits"][0]["added"] = json!(many)), None, "GitHub lists 3,000 files at most");
+    let repeat = |push: &mut Value, times: usize| push["commits"] = json!(vec![push["commits"][1].clone(); times]);
+    assert_eq!(pushed_paths(|push| repeat(push, 2047)).unwrap(), ["hello/languages.py"]);
+    assert_eq!(pushed_paths(|push| repeat(push, 2048)), None, "GitHub lists 2,048 commits at most");
+}
+
+fn check_of(name: &str) -> Check {
+    let Detail::Check(check) = sample(name).detail else { panic!("{name}") };
+    check
+}
+
+#[test]
+fn checks_tell_app_page_and_pull_requests_and_whether_a_fork_is_behind_them() {
+    let run = check_of("check_run.completed");
+    assert_eq!((run.app_id, run.head_repository_id, run.pull_requests), (Some(15_368), Some(1_107_394_821), vec![14]));
+    assert_eq!((run.id, run.url.as_str()), (55_120_938_811, "https://github.com/acme/hello/runs/55120938811"));
+    let fork = check_of("check_run.completed.fork");
+    assert_eq!((fork.head_branch, fork.head_repository_id, fork.pull_requests), (None, None, vec![]));
+    assert_eq!(check_of("check_run.completed.own").app_id, Some(1_180_226));
+    let suite = check_of("check_suite.completed");
+    assert!(suite.url.ends_with(&format!("/acme/hello/commit/{}/checks", suite.head_sha)), "{}", suite.url);
+    let run = check_of("workflow_run.completed");
+    assert_eq!((run.app_id, run.head_repository_id, run.pull_requests), (None, Some(1_107_394_821), vec![14]));
+    let (_, body) = SAMPLES.iter().find(|(name, _)| name == "workflow_run.completed").unwrap();
+    let mut payload: Value = serde_json::from_slice(body).unwrap();
+    payload["workflow_run"]["head_repository"] = Value::Null;
+    payload["workflow_run"]["pull_requests"][0]["base"]["repo"]["id"] = json!(5);
+    let Detail::Check(check) = parse("workflow_run", payload.to_string().as_bytes()).unwrap().detail else { panic!() };
+    assert_eq!((check.head_repository_id, check.pull_requests), (None, vec![]), "a deleted fork; another repository's pull request");
+}
+
+#[test]
+fn releases_and_deployments_tell_texts_and_places() {
+    let Detail::Release(release) = sample("release.published").detail else { panic!() };
+    assert_eq!((release.name.as_str(), release.body.as_str(), release.draft), ("More languages", "- Czech\n- French", false));
+    let Detail::Deployment(deployment) = sample("deployment_status.created").detail else { panic!() };
+    assert_eq!(deployment.url.as_deref(), Some("https://ci.acme.example/deploys/71/log"));
+    assert_eq!((deployment.id, deployment.sha.len()), (1_904_437_751, 40));
+    let Detail::Deployment(deployment) = sample("deployment.created").detail else { panic!() };
+    assert_eq!((deployment.url, deployment.state), (None, None));
+}
+
+#[test]
+fn every_kind_that_can_start_a_workflow_has_a_sample() {
+    let missing: Vec<&str> = EventKind::ALL
+        .into_iter()
+        .filter(|kind| !matches!(kind, EventKind::Schedule | EventKind::Manual))
+        .map(EventKind::as_str)
+        .filter(|kind| !SAMPLES.iter().any(|(name, _)| event_name(name) == *kind))
+        .collect();
+    assert_eq!(missing, Vec::<&str>::new());
 }
 
 #[test]
@@ -222,12 +333,18 @@ fn pointers(value: &Value, at: &str, found: &mut Vec<String>) {
 #[test]
 fn no_single_field_of_another_type_makes_a_sample_an_error() {
     let shapes = [
+        "check_run.completed",
+        "deployment_status.created",
+        "discussion_comment.created",
         "installation.created",
         "installation_repositories.added",
         "issue_comment.created.own",
         "issues.labeled",
         "pull_request_review.submitted",
         "push",
+        "release.published",
+        "repository.edited",
+        "workflow_run.requested",
     ];
     for (name, body) in SAMPLES.iter().filter(|(name, _)| shapes.contains(&name.as_str())) {
         let mut payload: Value = serde_json::from_slice(body).unwrap();

@@ -67,6 +67,9 @@ pub(crate) enum Need {
     Token,
     /// Access to the repository in the path: a token needs one of the permissions, a person the level.
     Repository { any_of: &'static [&'static str], access: Access, level: Level },
+    /// Access to the organization in the path: a token of its installation needs the permission, a person has to be a
+    /// member.
+    Organization { permission: &'static str, access: Access },
 }
 
 impl fmt::Display for Level {
@@ -157,6 +160,25 @@ pub(crate) fn check_repository(
             let granted = any_of.iter().any(|name| permissions.get(*name).is_some_and(|has| *has >= access));
             let public_read = !in_scope && access == Access::Read;
             if public_read || (in_scope && granted) { Ok(()) } else { Err(ApiError::forbidden("Resource not accessible by integration")) }
+        }
+    }
+}
+
+/// Whether the actor may do this to the organization: 404 for whoever has nothing to do with it, else 403.
+pub(crate) fn check_organization(state: &State, actor: &Actor, login: &str, permission: &str, access: Access) -> Result<(), ApiError> {
+    let account = state.account(login).ok_or_else(ApiError::not_found)?;
+    match actor {
+        Actor::App => Err(ApiError::unauthorized("Bad credentials")),
+        Actor::Anonymous => Err(ApiError::requires_authentication()),
+        Actor::User { login } if account.members.contains_key(&login.to_lowercase()) => Ok(()),
+        Actor::User { .. } => Err(ApiError::not_found()),
+        Actor::Installation { id, permissions, .. } => {
+            let installation = state.installations.get(id).ok_or_else(ApiError::bad_credentials)?;
+            if !installation.account.eq_ignore_ascii_case(&account.login) {
+                return Err(ApiError::not_found());
+            }
+            let granted = permissions.get(permission).is_some_and(|has| *has >= access);
+            if granted { Ok(()) } else { Err(ApiError::forbidden("Resource not accessible by integration")) }
         }
     }
 }

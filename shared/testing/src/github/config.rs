@@ -61,8 +61,14 @@ impl AppConfig {
         let write = ["checks", "contents", "issues", "pull_requests"].map(|name| (name.to_owned(), Access::Write));
         let read = ["actions", "deployments", "discussions", "members", "metadata"].map(|name| (name.to_owned(), Access::Read));
         let events = [
+            "check_run",
+            "check_suite",
             "create",
             "delete",
+            "deployment",
+            "deployment_status",
+            "discussion",
+            "discussion_comment",
             "issue_comment",
             "issues",
             "pull_request",
@@ -71,6 +77,7 @@ impl AppConfig {
             "push",
             "release",
             "repository",
+            "workflow_run",
         ];
         Self {
             app_id,

@@ -132,7 +132,7 @@ pub struct DeliveryView {
 }
 
 impl LocalGithub {
-    fn see<T>(&self, repository: &str, look: impl FnOnce(&World, &Repository) -> Option<T>) -> Option<T> {
+    pub(super) fn see<T>(&self, repository: &str, look: impl FnOnce(&World, &Repository) -> Option<T>) -> Option<T> {
         self.store.look(|world| look(world, world.state.repositories.get(&repository_id(world, repository)?)?))
     }
 

@@ -14,11 +14,11 @@ use super::state::{AccountKind, Token};
 use super::world::{Doer, IssueEdit, NewFile, NewPull, World};
 
 impl LocalGithub {
-    fn act<T>(&self, act: impl FnOnce(&mut World) -> Result<T, ApiError>) -> Result<T> {
+    pub(super) fn act<T>(&self, act: impl FnOnce(&mut World) -> Result<T, ApiError>) -> Result<T> {
         self.store.change(act).map_err(anyhow::Error::from)
     }
 
-    fn act_in<T>(&self, repository: &str, act: impl FnOnce(&mut World, u64) -> Result<T, ApiError>) -> Result<T> {
+    pub(super) fn act_in<T>(&self, repository: &str, act: impl FnOnce(&mut World, u64) -> Result<T, ApiError>) -> Result<T> {
         let name = repository.to_owned();
         self.act(move |world| {
             let id = repository_id(world, &name).ok_or_else(|| ApiError::new(404, format!("there is no repository {name}")))?;
@@ -311,7 +311,7 @@ fn first_owner(world: &World, account: &str) -> String {
 }
 
 // A typing error in a login must not make events without a sender.
-fn person(world: &World, login: &str) -> Result<Doer, ApiError> {
+pub(super) fn person(world: &World, login: &str) -> Result<Doer, ApiError> {
     let account = world.state.account(login).ok_or_else(|| ApiError::new(404, format!("there is nobody called {login}")))?;
     Ok(Doer::person(&account.login))
 }
@@ -321,6 +321,6 @@ fn installer(world: &World, installation: u64) -> Doer {
     Doer::person(&first_owner(world, &account))
 }
 
-fn new_files(files: &[(&str, &str)]) -> Vec<NewFile> {
+pub(super) fn new_files(files: &[(&str, &str)]) -> Vec<NewFile> {
     files.iter().map(|(path, content)| NewFile { path: (*path).to_owned(), content: Some(content.as_bytes().to_vec()) }).collect()
 }

@@ -3,6 +3,10 @@
 //! Plain data that is written to one JSON file. Git objects lie in bare repositories beside it, payloads of deliveries in
 //! files of their own.
 
+mod checks;
+
+pub(crate) use checks::{CheckAnnotation, CheckRun, CheckSuite, Discussion};
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
@@ -24,6 +28,9 @@ pub(crate) struct State {
     /// Names (`owner/name` in lower case) that repositories had before.
     #[serde(default)]
     pub moved: BTreeMap<String, u64>,
+    /// Trees with more entries than this are shown truncated; GitHub's own limit is 100,000.
+    #[serde(default)]
+    pub tree_limit: Option<usize>,
     pub hook: Hook,
 }
 
@@ -41,6 +48,12 @@ pub(crate) enum IdKind {
     ReviewComment,
     Installation,
     Delivery,
+    CheckSuite,
+    CheckRun,
+    Discussion,
+    DiscussionComment,
+    /// Whatever is told in events alone: releases, deployments, workflow runs.
+    Told,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +72,9 @@ pub(crate) struct Account {
     pub created_at: Timestamp,
     /// An organization's members by login in lower case; the value says whether the member owns it.
     pub members: BTreeMap<String, bool>,
+    /// An organization's teams by slug, with the logins of their members in lower case.
+    #[serde(default)]
+    pub teams: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// What a token stands for.
@@ -115,6 +131,12 @@ pub(crate) struct Repository {
     pub refs: BTreeMap<String, String>,
     /// Commits that GitHub itself signed for the App.
     pub verified: BTreeSet<String>,
+    #[serde(default)]
+    pub check_suites: BTreeMap<u64, CheckSuite>,
+    #[serde(default)]
+    pub check_runs: BTreeMap<u64, CheckRun>,
+    #[serde(default)]
+    pub discussions: BTreeMap<u64, Discussion>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -175,6 +197,21 @@ pub(crate) struct Pull {
     pub maintainer_can_modify: bool,
     pub reviews: Vec<Review>,
     pub review_comments: Vec<ReviewComment>,
+    #[serde(default)]
+    pub requested_reviewers: Vec<String>,
+    /// Slugs of teams of the organization.
+    #[serde(default)]
+    pub requested_teams: Vec<String>,
+    /// The fork that the head lives in; `None`: the repository itself.
+    #[serde(default)]
+    pub fork: Option<Fork>,
+}
+
+/// A fork, of which nothing exists here but the heads of its pull requests.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Fork {
+    pub id: u64,
+    pub owner: String,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -251,6 +288,11 @@ impl IdKind {
             Self::ReviewComment => 1_984_312_630,
             Self::Installation => 59_957_387,
             Self::Delivery => 152_345_678_901,
+            Self::CheckSuite => 48_211_907_553,
+            Self::CheckRun => 55_120_938_811,
+            Self::Discussion => 9_120_443,
+            Self::DiscussionComment => 14_820_171,
+            Self::Told => 261_440_917,
         }
     }
 }
@@ -291,6 +333,14 @@ impl Installation {
     /// Whether the repository belongs to the installation.
     pub(crate) fn covers(&self, repository: &Repository) -> bool {
         self.account == repository.owner && self.selected.as_ref().is_none_or(|ids| ids.contains(&repository.id))
+    }
+}
+
+impl Repository {
+    /// The number of the next issue, pull request or discussion.
+    pub(crate) fn next_number(&self) -> u64 {
+        let last = self.issues.keys().next_back().max(self.discussions.keys().next_back());
+        last.map_or(1, |last| last + 1)
     }
 }
 

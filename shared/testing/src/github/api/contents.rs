@@ -29,6 +29,19 @@ pub(super) fn show(call: &mut Call<'_>) -> Answer {
     if entry.kind == "tree" {
         return folder(call, &git, &name, &entry.sha, &path);
     }
+    if entry.kind == "commit" {
+        let mut value = entry_json(call, &name, &entry)?;
+        value["submodule_git_url"] = Value::Null;
+        return Reply::ok(value);
+    }
+    let entry = match follow(&git, &commit, &entry) {
+        Ok(file) => file,
+        Err(target) => {
+            let mut value = entry_json(call, &name, &entry)?;
+            value["target"] = json!(target);
+            return Reply::ok(value);
+        }
+    };
     let content = git.read_blob(&entry.sha).ok_or_else(ApiError::not_found)?;
     if call.accept.contains(".raw") {
         return Reply::raw("application/vnd.github.raw; charset=utf-8", content);
@@ -38,6 +51,28 @@ pub(super) fn show(call: &mut Call<'_>) -> Answer {
     value["content"] = json!(if inline { json::base64_lines(&content) } else { String::new() });
     value["encoding"] = json!(if inline { "base64" } else { "none" });
     Reply::ok(value)
+}
+
+// A link to a file of the repository is answered with that file's content, under the link's own path; any other as a link.
+fn follow(git: &GitDir, commit: &str, entry: &TreeEntry) -> Result<TreeEntry, String> {
+    if entry.mode != "120000" {
+        return Ok(entry.clone());
+    }
+    let target = git.read_blob(&entry.sha).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+    let folder = entry.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
+    for part in target.split('/') {
+        match part {
+            ".." => drop(parts.pop()),
+            "" | "." => {}
+            name => parts.push(name),
+        }
+    }
+    let file = git.entry_at(commit, &parts.join("/")).filter(|file| file.kind == "blob" && file.mode != "120000");
+    match file {
+        Some(file) if !target.starts_with('/') => Ok(TreeEntry { path: entry.path.clone(), ..file }),
+        _ => Err(target),
+    }
 }
 
 fn folder(call: &Call<'_>, git: &GitDir, name: &str, tree: &str, prefix: &str) -> Answer {

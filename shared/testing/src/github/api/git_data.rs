@@ -12,6 +12,9 @@ use super::super::json;
 use super::super::state::now;
 use super::call::{Answer, Call, Reply};
 
+/// Trees with more entries are shown truncated.
+const LONGEST_TREE: usize = 100_000;
+
 pub(super) fn create_blob(call: &mut Call<'_>) -> Answer {
     let (_, git) = call.git()?;
     let content = call.required("content")?;
@@ -170,8 +173,11 @@ fn check_deletions(git: &GitDir, base: Option<&str>, changes: &[TreeChange]) -> 
 
 fn tree_json(call: &Call<'_>, git: &GitDir, sha: &str, recursive: bool) -> Result<Value, ApiError> {
     let api = call.world.repository_api_url(call.repository()?);
+    let limit = call.world.state.tree_limit.unwrap_or(LONGEST_TREE);
+    let listed = git.read_tree(sha, recursive)?;
+    let truncated = listed.len() > limit;
     let mut entries = Vec::new();
-    for entry in git.read_tree(sha, recursive)? {
+    for entry in listed.into_iter().take(limit) {
         let mut value = json!({"path": entry.path, "mode": entry.mode, "type": entry.kind, "sha": entry.sha});
         if let Some(size) = entry.size {
             value["size"] = json!(size);
@@ -181,5 +187,5 @@ fn tree_json(call: &Call<'_>, git: &GitDir, sha: &str, recursive: bool) -> Resul
         }
         entries.push(value);
     }
-    Ok(json!({"sha": sha, "url": format!("{api}/git/trees/{sha}"), "tree": entries, "truncated": false}))
+    Ok(json!({"sha": sha, "url": format!("{api}/git/trees/{sha}"), "tree": entries, "truncated": truncated}))
 }

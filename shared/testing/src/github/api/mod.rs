@@ -3,12 +3,14 @@
 
 mod apps;
 mod call;
+mod checks;
 mod comments;
 mod contents;
 mod deliveries;
 mod git_data;
 mod issues;
 mod labels;
+mod people;
 mod pulls;
 mod refs;
 mod repos;
@@ -58,6 +60,9 @@ const WRITE_ISSUES: Need = may(&["issues"], Access::Write, Level::Read);
 const READ_THREADS: Need = may(&["issues", "pull_requests"], Access::Read, Level::Read);
 const WRITE_THREADS: Need = may(&["issues", "pull_requests"], Access::Write, Level::Read);
 const LABEL_THREADS: Need = may(&["issues", "pull_requests"], Access::Write, Level::Triage);
+const READ_CHECKS: Need = may(&["checks"], Access::Read, Level::Read);
+const WRITE_CHECKS: Need = may(&["checks"], Access::Write, Level::Write);
+const READ_MEMBERS: Need = Need::Organization { permission: "members", access: Access::Read };
 const READ_PULLS: Need = may(&["pull_requests"], Access::Read, Level::Read);
 const WRITE_PULLS: Need = may(&["pull_requests"], Access::Write, Level::Read);
 
@@ -68,6 +73,7 @@ const ROUTES: &[Route] = &[
     route(DELETE, "/app/installations/{id}", Need::App, apps::uninstall),
     route(POST, "/app/installations/{id}/access_tokens", Need::App, apps::create_token),
     route(GET, "/orgs/{org}/installation", Need::App, apps::installation_of_account),
+    route(GET, "/orgs/{org}/teams/{team}/memberships/{login}", READ_MEMBERS, people::membership),
     route(GET, "/users/{login}/installation", Need::App, apps::installation_of_account),
     route(GET, "/repos/{owner}/{repo}/installation", Need::App, apps::installation_of_repository),
     route(GET, "/installation/repositories", Need::Token, apps::installation_repositories),
@@ -106,6 +112,8 @@ const ROUTES: &[Route] = &[
     route(DELETE, "/repos/{owner}/{repo}/issues/comments/{id}", WRITE_THREADS, comments::delete),
     route(GET, "/repos/{owner}/{repo}/labels", READ_THREADS, labels::list),
     route(POST, "/repos/{owner}/{repo}/labels", LABEL_THREADS, labels::create),
+    route(POST, "/repos/{owner}/{repo}/issues/{number}/assignees", LABEL_THREADS, people::assign),
+    route(DELETE, "/repos/{owner}/{repo}/issues/{number}/assignees", LABEL_THREADS, people::unassign),
     route(GET, "/repos/{owner}/{repo}/issues/{number}/labels", READ_THREADS, labels::of_issue),
     route(POST, "/repos/{owner}/{repo}/issues/{number}/labels", LABEL_THREADS, labels::add),
     route(PUT, "/repos/{owner}/{repo}/issues/{number}/labels", LABEL_THREADS, labels::set),
@@ -114,6 +122,7 @@ const ROUTES: &[Route] = &[
     route(POST, "/repos/{owner}/{repo}/pulls", WRITE_PULLS, pulls::create),
     route(GET, "/repos/{owner}/{repo}/pulls/{number}", READ_PULLS, pulls::show),
     route(PATCH, "/repos/{owner}/{repo}/pulls/{number}", WRITE_PULLS, pulls::update),
+    route(POST, "/repos/{owner}/{repo}/pulls/{number}/requested_reviewers", WRITE_PULLS, people::request_review),
     route(GET, "/repos/{owner}/{repo}/pulls/{number}/files", READ_PULLS, pulls::files),
     route(GET, "/repos/{owner}/{repo}/pulls/{number}/commits", READ_PULLS, pulls::commits),
     route(GET, "/repos/{owner}/{repo}/pulls/{number}/reviews", READ_PULLS, reviews::list),
@@ -134,7 +143,12 @@ const ROUTES: &[Route] = &[
     route(GET, "/repos/{owner}/{repo}/branches", READ_CONTENTS, refs::branches),
     route(GET, "/repos/{owner}/{repo}/branches/{*branch}", READ_CONTENTS, refs::branch),
     route(GET, "/repos/{owner}/{repo}/commits", READ_CONTENTS, refs::commits),
-    route(GET, "/repos/{owner}/{repo}/commits/{*revision}", READ_CONTENTS, refs::commit),
+    route(GET, "/repos/{owner}/{repo}/commits/{revision}", READ_CONTENTS, refs::commit),
+    route(GET, "/repos/{owner}/{repo}/commits/{revision}/check-runs", READ_CHECKS, checks::of_commit),
+    route(POST, "/repos/{owner}/{repo}/check-runs", WRITE_CHECKS, checks::create),
+    route(GET, "/repos/{owner}/{repo}/check-runs/{id}", READ_CHECKS, checks::show),
+    route(PATCH, "/repos/{owner}/{repo}/check-runs/{id}", WRITE_CHECKS, checks::update),
+    route(GET, "/repos/{owner}/{repo}/check-runs/{id}/annotations", READ_CHECKS, checks::annotations),
     route(GET, "/repos/{owner}/{repo}/compare/{*range}", READ_CONTENTS, refs::compare),
     route(GET, "/repos/{owner}/{repo}/contents", READ_CONTENTS, contents::show),
     route(GET, "/repos/{owner}/{repo}/contents/", READ_CONTENTS, contents::show),

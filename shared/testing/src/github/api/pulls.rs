@@ -38,7 +38,8 @@ fn is_wanted(call: &Call<'_>, owner: &str, issue: &Issue, pull: &Pull) -> bool {
     };
     // `head` filters only in the form `owner:branch`; anything else is ignored, as GitHub does.
     let head = query("head").and_then(|head| head.split_once(':'));
-    let head = head.is_none_or(|(login, branch)| login.eq_ignore_ascii_case(owner) && branch == pull.head_ref);
+    let head_owner = pull.fork.as_ref().map_or(owner, |fork| fork.owner.as_str());
+    let head = head.is_none_or(|(login, branch)| login.eq_ignore_ascii_case(head_owner) && branch == pull.head_ref);
     state && head && query("base").is_none_or(|base| base == pull.base_ref)
 }
 

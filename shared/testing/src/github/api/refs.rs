@@ -116,6 +116,9 @@ pub(super) fn commit(call: &mut Call<'_>) -> Answer {
         return Reply::raw("application/vnd.github.sha; charset=utf-8", found.sha);
     }
     let parent = found.parents.first().map_or(EMPTY_TREE, String::as_str);
+    if call.accept.contains(".diff") {
+        return Reply::raw("application/vnd.github.diff; charset=utf-8", git.diff_text(parent, &found.sha)?);
+    }
     let files = git.diff_files(parent, &found.sha)?;
     Reply::ok(json::commit(call.world, call.repository()?, &found, Some(&files)))
 }

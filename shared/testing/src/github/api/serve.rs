@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::Value;
 
-use super::super::access::{Access, Actor, Level, Need, check_repository};
+use super::super::access::{Access, Actor, Level, Need, check_organization, check_repository};
 use super::super::auth;
 use super::super::error::ApiError;
 use super::super::state::{Issue, Repository};
@@ -115,6 +115,10 @@ fn permit(world: &World, actor: &Actor, route: &Route, incoming: &Incoming) -> R
     match (route.need, actor) {
         (Need::Nothing, _) | (Need::App, Actor::App) | (Need::User, Actor::User { .. }) => Ok(()),
         (Need::App, _) => Err(ApiError::unauthorized("A JSON web token could not be decoded")),
+        (Need::Organization { permission, access }, _) => {
+            let login = incoming.params.get("org").map_or("", String::as_str);
+            check_organization(&world.state, actor, login, permission, access)
+        }
         (_, Actor::Anonymous) if !matches!(route.need, Need::Repository { .. }) => Err(ApiError::requires_authentication()),
         (Need::User, Actor::Installation { .. }) => Err(ApiError::forbidden("Resource not accessible by integration")),
         (Need::User, _) => Err(ApiError::bad_credentials()),

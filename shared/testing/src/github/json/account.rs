@@ -102,6 +102,33 @@ pub(crate) fn organization_full(urls: &Urls, account: &Account, public_repositor
     value
 }
 
+/// A team of an organization.
+pub(crate) fn team(urls: &Urls, organization: &Account, slug: &str) -> Value {
+    let id = organization.id * 100 + organization.teams.keys().position(|key| key == slug).unwrap_or(0) as u64;
+    let url = format!("{}/organizations/{}/team/{id}", urls.api, organization.id);
+    json!({
+        "id": id,
+        "node_id": node_id("Team", id),
+        "name": slug,
+        "slug": slug,
+        "description": null,
+        "privacy": "closed",
+        "notification_setting": "notifications_enabled",
+        "url": url,
+        "html_url": format!("{}/orgs/{}/teams/{slug}", urls.web, organization.login),
+        "members_url": format!("{url}/members{{/member}}"),
+        "repositories_url": format!("{url}/repos"),
+        "permission": "pull",
+        "parent": null,
+    })
+}
+
+/// A person's membership of a team.
+pub(crate) fn membership(urls: &Urls, organization: &Account, slug: &str, login: &str) -> Value {
+    let url = format!("{}/orgs/{}/teams/{slug}/memberships/{login}", urls.api, organization.login);
+    json!({"url": url, "role": "member", "state": "active"})
+}
+
 /// Adds the fields of one object to another.
 pub(super) fn extend(value: &mut Value, extra: Value) {
     if let (Value::Object(target), Value::Object(fields)) = (value, extra) {

@@ -4,13 +4,15 @@
 
 mod account;
 mod app;
+mod check;
 mod commit;
 mod issue;
 mod pull;
 mod repository;
 
-pub(crate) use account::{organization, organization_full, private_user, public_user, user};
+pub(crate) use account::{membership, organization, organization_full, private_user, public_user, team, user};
 pub(crate) use app::{app, delivery, delivery_item, installation, installation_in_event};
+pub(crate) use check::{annotation, check_run, check_suite};
 pub(crate) use commit::{base64_lines, blob, branch, commit, diff_entry, git_commit, git_ref, push_commit, short_branch};
 pub(crate) use issue::{comment, issue, label, labels, noreply_email};
 pub(crate) use pull::{PullGit, pull_full, pull_simple, review, review_comment};

@@ -7,7 +7,7 @@ use super::super::state::{Issue, Pull, Repository, Review, ReviewComment};
 use super::super::world::World;
 use super::account::extend;
 use super::issue::{assignees, reactions};
-use super::{labels, node_id, repository, time, user};
+use super::{labels, node_id, repository, team, time, user};
 
 /// What only git knows of a pull request.
 #[derive(Debug, Clone, Copy, Default)]
@@ -61,8 +61,8 @@ pub(crate) fn pull_simple(world: &World, found: &Repository, issue: &Issue, pull
         "merge_commit_sha": pull.merge_commit_sha,
         "assignee": assignees.first(),
         "assignees": assignees,
-        "requested_reviewers": [],
-        "requested_teams": [],
+        "requested_reviewers": pull.requested_reviewers.iter().map(|login| world.user_json(login)).collect::<Vec<_>>(),
+        "requested_teams": requested_teams(world, found, pull),
         "labels": labels(world, found, issue),
         "milestone": null,
         "draft": pull.draft,
@@ -71,7 +71,7 @@ pub(crate) fn pull_simple(world: &World, found: &Repository, issue: &Issue, pull
         "review_comment_url": format!("{repository_url}/pulls/comments{{/number}}"),
         "comments_url": format!("{issue_url}/comments"),
         "statuses_url": statuses_url,
-        "head": end(world, found, &pull.head_ref, &pull.head_sha),
+        "head": head(world, found, pull),
         "base": end(world, found, &pull.base_ref, &pull.base_sha),
         "_links": links(&repository_url, &html_url, issue.number, &pull.head_sha),
         "author_association": world.author_association(found, &issue.author),
@@ -116,6 +116,20 @@ fn links(repository_url: &str, html_url: &str, number: u64, head_sha: &str) -> V
         "commits": {"href": format!("{url}/commits")},
         "statuses": {"href": format!("{repository_url}/statuses/{head_sha}")},
     })
+}
+
+fn requested_teams(world: &World, found: &Repository, pull: &Pull) -> Vec<Value> {
+    let organization = world.state.account(&found.owner);
+    organization.iter().flat_map(|owner| pull.requested_teams.iter().map(|slug| team(&world.urls, owner, slug))).collect()
+}
+
+// A fork is its original but for id, owner and addresses.
+fn head(world: &World, found: &Repository, pull: &Pull) -> Value {
+    let Some(fork) = &pull.fork else { return end(world, found, &pull.head_ref, &pull.head_sha) };
+    let forked = Repository { id: fork.id, owner: fork.owner.to_lowercase(), ..found.clone() };
+    let mut value = end(world, &forked, &pull.head_ref, &pull.head_sha);
+    value["repo"]["fork"] = json!(true);
+    value
 }
 
 fn end(world: &World, found: &Repository, name: &str, sha: &str) -> Value {

@@ -19,7 +19,7 @@ impl World {
             return found.id;
         }
         let id = self.state.next_id(IdKind::Account);
-        let account = Account { id, login: login.to_owned(), kind, created_at: now(), members: BTreeMap::new() };
+        let account = Account { id, login: login.to_owned(), kind, created_at: now(), members: BTreeMap::new(), teams: BTreeMap::new() };
         self.state.accounts.insert(login.to_lowercase(), account);
         id
     }
@@ -74,6 +74,9 @@ impl World {
             permissions: BTreeMap::new(),
             refs: BTreeMap::new(),
             verified: BTreeSet::new(),
+            check_suites: BTreeMap::new(),
+            check_runs: BTreeMap::new(),
+            discussions: BTreeMap::new(),
         };
         self.state.repositories.insert(id, repository);
         for (label, color) in [("bug", "d73a4a"), ("documentation", "0075ca"), ("enhancement", "a2eeef"), ("question", "d876e3")] {

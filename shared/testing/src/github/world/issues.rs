@@ -50,7 +50,7 @@ impl World {
         if repository.archived {
             return Err(ApiError::forbidden("Repository was archived so is read-only."));
         }
-        let number = repository.issues.keys().next_back().map_or(1, |last| last + 1);
+        let number = repository.next_number();
         let at = now();
         let issue = Issue {
             id,

@@ -4,14 +4,20 @@
 //! same thing has the same events whoever does it.
 
 mod accounts;
+mod checks;
 mod commits;
+mod discussions;
 mod events;
+mod forks;
 mod issues;
 mod moves;
+mod people;
 mod pulls;
 mod refs;
+mod told;
 
 pub(crate) use accounts::random_text;
+pub(crate) use checks::{CheckEdit, NewCheck};
 pub(crate) use commits::NewFile;
 pub(crate) use issues::IssueEdit;
 pub(crate) use pulls::{NewPull, NewReviewComment, PullEdit};

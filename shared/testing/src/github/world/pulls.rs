@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::super::error::ApiError;
 use super::super::git_diff::FileDiff;
 use super::super::json::{self, PullGit};
-use super::super::state::{IdKind, Pull, Review, ReviewComment, now};
+use super::super::state::{Fork, IdKind, Pull, Review, ReviewComment, now};
 use super::events::Draft;
 use super::{Doer, IssueEdit, World};
 
@@ -14,7 +14,7 @@ use super::{Doer, IssueEdit, World};
 pub(crate) struct NewPull {
     pub title: String,
     pub body: Option<String>,
-    /// `branch` or `owner:branch`; the owner must be the repository's (forks do not exist here).
+    /// `branch` or `owner:branch`; the owner must be the repository's (a fork's pull request is opened by a verb).
     pub head: String,
     pub base: String,
     pub draft: bool,
@@ -54,15 +54,28 @@ impl World {
         if git.count_between(&base_sha, &head_sha) == 0 {
             return Err(ApiError::custom("PullRequest", format!("No commits between {} and {head}", new.base)));
         }
-        let same = |pull: &Pull| pull.head_ref == head && pull.base_ref == new.base;
+        let same = |pull: &Pull| pull.fork.is_none() && pull.head_ref == head && pull.base_ref == new.base;
         if found.issues.values().any(|issue| issue.open && issue.pull.as_ref().is_some_and(same)) {
             let owner = self.state.account(&found.owner).map_or(found.owner.clone(), |owner| owner.login.clone());
             return Err(ApiError::custom("PullRequest", format!("A pull request already exists for {owner}:{head}.")));
         }
+        self.add_pull(repository, NewPull { head, ..new }, (head_sha, base_sha), None, doer)
+    }
+
+    /// Adds the pull request itself, with its `opened` event; `shas`: head and base.
+    pub(super) fn add_pull(
+        &mut self,
+        repository: u64,
+        new: NewPull,
+        shas: (String, String),
+        fork: Option<Fork>,
+        doer: &Doer,
+    ) -> Result<u64, ApiError> {
+        let (head_sha, base_sha) = shas;
         let number = self.add_issue(repository, doer, &new.title, new.body)?;
         let pull = Pull {
             id: self.state.next_id(IdKind::Pull),
-            head_ref: head,
+            head_ref: new.head,
             head_sha: head_sha.clone(),
             base_ref: new.base,
             base_sha,
@@ -73,9 +86,12 @@ impl World {
             maintainer_can_modify: new.maintainer_can_modify,
             reviews: Vec::new(),
             review_comments: Vec::new(),
+            requested_reviewers: Vec::new(),
+            requested_teams: Vec::new(),
+            fork,
         };
         self.issue_mut(repository, number)?.pull = Some(pull);
-        git.update_ref(&format!("refs/pull/{number}/head"), &head_sha, None)?;
+        self.git(repository).update_ref(&format!("refs/pull/{number}/head"), &head_sha, None)?;
         self.emit_pull(repository, number, "opened", Map::new(), doer)?;
         Ok(number)
     }
@@ -136,7 +152,7 @@ impl World {
     /// What a moved branch means for open pull requests; `None`: the branch is gone, which closes them.
     pub(super) fn follow_branch(&mut self, repository: u64, branch: &str, sha: Option<&str>, doer: &Doer) -> Result<(), ApiError> {
         let open = |head: bool| -> Result<Vec<u64>, ApiError> {
-            let concerns = |pull: &Pull| if head { pull.head_ref == branch } else { pull.base_ref == branch };
+            let concerns = |pull: &Pull| if head { pull.fork.is_none() && pull.head_ref == branch } else { pull.base_ref == branch };
             let issues = self.repository(repository)?.issues.values();
             Ok(issues.filter(|issue| issue.open && issue.pull.as_ref().is_some_and(concerns)).map(|issue| issue.number).collect())
         };
@@ -151,13 +167,18 @@ impl World {
                 self.set_open(repository, number, false, None, doer)?;
                 continue;
             };
-            let before = std::mem::replace(&mut self.pull_mut(repository, number)?.head_sha, sha.to_owned());
-            self.git(repository).update_ref(&format!("refs/pull/{number}/head"), sha, None)?;
-            self.issue_mut(repository, number)?.updated_at = now();
-            let fields = Map::from_iter([("before".to_owned(), json!(before)), ("after".to_owned(), json!(sha))]);
-            self.emit_pull(repository, number, "synchronize", fields, doer)?;
+            self.move_head(repository, number, sha, doer)?;
         }
         Ok(())
+    }
+
+    /// The head of a pull request becomes another commit, with its `synchronize` event.
+    pub(super) fn move_head(&mut self, repository: u64, number: u64, sha: &str, doer: &Doer) -> Result<(), ApiError> {
+        let before = std::mem::replace(&mut self.pull_mut(repository, number)?.head_sha, sha.to_owned());
+        self.git(repository).update_ref(&format!("refs/pull/{number}/head"), sha, None)?;
+        self.issue_mut(repository, number)?.updated_at = now();
+        let fields = Map::from_iter([("before".to_owned(), json!(before)), ("after".to_owned(), json!(sha))]);
+        self.emit_pull(repository, number, "synchronize", fields, doer)
     }
 
     /// A `pull_request` event.
