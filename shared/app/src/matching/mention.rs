@@ -111,6 +111,7 @@ impl Matcher {
             url: asked.url,
             delivery: scene.event.delivery.clone(),
             label: asked.label,
+            options: Default::default(),
         };
         self.create_run(scene, request).await
     }

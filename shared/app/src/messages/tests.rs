@@ -34,6 +34,7 @@ fn run(state: State) -> Run {
             url: "https://github.com/acme/hello/issues/7".to_owned(),
             delivery: DeliveryId("d-1".to_owned()),
             label: None,
+            options: Default::default(),
         },
         deadline_seconds: 1800,
         budget_microusd: 2_000_000,

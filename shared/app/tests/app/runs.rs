@@ -37,6 +37,7 @@ impl Stage {
                 url: format!("https://github.example/{number}#1"),
                 delivery: DeliveryId(delivery.into()),
                 label: None,
+                options: Default::default(),
             },
             deadline_seconds: 1800,
             budget_microusd: 2_000_000,

@@ -49,6 +49,7 @@ pub(crate) fn run(index: u32) -> Run {
             url: "https://example.com/5#1".into(),
             delivery: DeliveryId("d1".into()),
             label: None,
+            options: Default::default(),
         },
         deadline_seconds: 1800,
         budget_microusd: 2_000_000,

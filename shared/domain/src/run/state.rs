@@ -5,6 +5,7 @@ use super::input::CancelReason;
 use crate::event::{Actor, Repository, SubjectKind};
 use crate::ids::{ConnectionId, DeliveryId, RunId, WorkspaceId};
 use crate::task::{Failure, Mode, Usage};
+use crate::workflow::model::AgentOptions;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -85,6 +86,9 @@ pub struct Request {
     pub delivery: DeliveryId,
     /// The label that started it and is to be removed (one shot).
     pub label: Option<String>,
+    /// How the agent is to work; the deployment's ways if empty.
+    #[serde(default)]
+    pub options: AgentOptions,
 }
 
 /// The states. `Succeeded`, `Failed` and `Cancelled` are terminal and never change again.

@@ -102,6 +102,7 @@ pub(crate) fn accepted() -> Run {
             url,
             delivery: DeliveryId("d1".into()),
             label: None,
+            options: Default::default(),
         },
         deadline_seconds: 1800,
         budget_microusd: 2_000_000,

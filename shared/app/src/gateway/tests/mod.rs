@@ -119,6 +119,7 @@ fn running(delivery: &str) -> Run {
             url: "u".into(),
             delivery: DeliveryId(delivery.into()),
             label: None,
+            options: Default::default(),
         },
         deadline_seconds: 1800,
         budget_microusd: BUDGET,

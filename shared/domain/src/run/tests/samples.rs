@@ -36,6 +36,7 @@ pub(super) fn accepted() -> Run {
             url: "https://github.com/acme/hello/issues/12".into(),
             delivery: DeliveryId("d1".into()),
             label: Some("patchbay".into()),
+            options: Default::default(),
         },
         deadline_seconds: 1800,
         budget_microusd: 2_000_000,
