@@ -29,6 +29,14 @@ pub(super) struct Tree {
     pub(super) aside: SetAside,
 }
 
+/// What every round has to do with.
+struct Ground<'a> {
+    relay: &'a Relay,
+    tree: &'a Tree,
+    /// What the agent is shown in each of its rounds.
+    read: Vec<ReadFile>,
+}
+
 /// What the rounds came to.
 pub(super) struct Played {
     /// The last agent's.
@@ -57,12 +65,12 @@ impl Task<'_> {
         self.set_up(relay, told).await?;
         let left =
             if self.brief.options.setup.is_empty() { Leftovers::default() } else { self.leftovers().await.map_err(|e| unreadable(&e))? };
-        let read = self.files_to_read(tree, told).await;
+        let ground = Ground { relay, tree, read: self.files_to_read(tree, told).await };
         self.stages.enter("working");
-        let job = self.agent_job(prompt(&self.brief), read.clone());
-        let played = self.agent(relay, tree, &left, job, told).await?;
+        let job = self.agent_job(prompt(&self.brief), &ground);
+        let played = self.agent(&ground, &left, job, told).await?;
         match &self.brief.options.verify {
-            Some(command) if !played.files.is_empty() => Ok(self.verify(relay, tree, command, read, played, told).await),
+            Some(command) if !played.files.is_empty() => Ok(self.verify(&ground, command, played, told).await),
             _ => Ok(played),
         }
     }
@@ -81,10 +89,10 @@ impl Task<'_> {
     }
 
     /// One round of the agent's, to its change set.
-    async fn agent(&self, relay: &Relay, tree: &Tree, left: &Leftovers, job: AgentJob, told: &mut Told) -> Result<Played, Failure> {
-        let end = relay.run(Work::Agent(job), self.config.agent_wait, self.time_left()).await;
+    async fn agent(&self, ground: &Ground<'_>, left: &Leftovers, job: AgentJob, told: &mut Told) -> Result<Played, Failure> {
+        let end = ground.relay.run(Work::Agent(job), self.config.agent_wait, self.time_left()).await;
         self.stages.enter_checking();
-        let record = relay.record();
+        let record = ground.relay.record();
         tracing::info!(end = end_name(&end), calls = record.calls, "the agent is done");
         told.note(&end);
         if let Some(failure) = cut_off(&end, &record) {
@@ -97,7 +105,7 @@ impl Task<'_> {
             // Whatever was left behind, nobody wants it.
             Mode::Ask => Vec::new(),
             Mode::Change | Mode::Auto => {
-                let changes = collect_changes(&self.git, &tree.base, &tree.aside, left, &self.brief.limits).await;
+                let changes = collect_changes(&self.git, &ground.tree.base, &ground.tree.aside, left, &self.brief.limits).await;
                 changes.map_err(|e| unreadable(&e))?
             }
         };
@@ -106,10 +114,10 @@ impl Task<'_> {
     }
 
     /// Runs the check; if it fails, once more after a round of repair. Whatever comes of that, there is a change to hand over.
-    async fn verify(&self, relay: &Relay, tree: &Tree, command: &str, read: Vec<ReadFile>, first: Played, told: &mut Told) -> Played {
+    async fn verify(&self, ground: &Ground<'_>, command: &str, first: Played, told: &mut Told) -> Played {
         let report = |outcome, output: String| Some(VerifyReport { command: command.to_owned(), outcome, output });
         self.stages.enter("verifying the change");
-        let said = match self.check(relay, command).await {
+        let said = match self.check(ground.relay, command).await {
             Check::Passed => {
                 told.verify = report(VerifyOutcome::Passed, String::new());
                 return first;
@@ -120,7 +128,7 @@ impl Task<'_> {
             }
             Check::Failed(said) => said,
         };
-        let repaired = match self.repair(relay, tree, command, &said, read, &first, told).await {
+        let repaired = match self.repair(ground, command, &said, &first, told).await {
             Ok(repaired) => repaired,
             Err(why) => {
                 let why = format!("{}\n\nThe round of repair came to nothing: {why}", last_lines(&said));
@@ -132,7 +140,7 @@ impl Task<'_> {
             return repaired;
         }
         self.stages.enter("verifying the repair");
-        told.verify = match self.check(relay, command).await {
+        told.verify = match self.check(ground.relay, command).await {
             Check::Passed => report(VerifyOutcome::PassedAfterRepair, String::new()),
             Check::Failed(said) => report(VerifyOutcome::Failed, last_lines(&said)),
             Check::Unfinished(why) => report(VerifyOutcome::Failed, why),
@@ -140,17 +148,7 @@ impl Task<'_> {
         repaired
     }
 
-    #[expect(clippy::too_many_arguments, reason = "a round of repair is about all that came before it")]
-    async fn repair(
-        &self,
-        relay: &Relay,
-        tree: &Tree,
-        command: &str,
-        said: &str,
-        read: Vec<ReadFile>,
-        first: &Played,
-        told: &mut Told,
-    ) -> Result<Played, String> {
+    async fn repair(&self, ground: &Ground<'_>, command: &str, said: &str, first: &Played, told: &mut Told) -> Result<Played, String> {
         // What the check left behind differs from what was staged before it, and from nothing else.
         let left = self.leftovers().await.map_err(|e| e.to_string())?;
         self.stages.enter("repairing the change");
@@ -158,9 +156,9 @@ impl Task<'_> {
         let job = AgentJob {
             files: first.files.iter().filter(|file| is_text(file)).map(|file| file.path.clone()).take(MOST_AT_HAND).collect(),
             repair: true,
-            ..self.agent_job(repair_prompt(&self.brief, command, &for_agent(said), &changed), read)
+            ..self.agent_job(repair_prompt(&self.brief, command, &for_agent(said), &changed), ground)
         };
-        let round = self.agent(relay, tree, &left, job, told);
+        let round = self.agent(ground, &left, job, told);
         let mut repaired = tokio::select! {
             repaired = round => repaired.map_err(|failure| failure.detail)?,
             () = self.stages.hurried() => return Err("the platform ended the task.".to_owned()),
@@ -194,8 +192,15 @@ impl Task<'_> {
         Leftovers::note(&self.git, &self.brief.limits).await
     }
 
-    fn agent_job(&self, prompt: String, read: Vec<ReadFile>) -> AgentJob {
-        AgentJob { mode: self.brief.mode, prompt, model: self.brief.model.clone(), read, files: Vec::new(), repair: false }
+    fn agent_job(&self, prompt: String, ground: &Ground<'_>) -> AgentJob {
+        AgentJob {
+            mode: self.brief.mode,
+            prompt,
+            model: self.brief.model.clone(),
+            read: ground.read.clone(),
+            files: Vec::new(),
+            repair: false,
+        }
     }
 
     /// The files that the workflow wants the agent to read, as the base commit has them. One that cannot be shown is noted.

@@ -69,6 +69,18 @@ impl Setup {
         self
     }
 
+    pub(crate) fn setup(mut self, commands: &[&str]) -> Self {
+        self.options.setup = commands.iter().map(|command| (*command).to_owned()).collect();
+        self
+    }
+
+    /// The workflow's check, and what the scripted agent does when it failed.
+    pub(crate) fn verify(mut self, command: &str, repair: &str) -> Self {
+        self.options.verify = Some(command.to_owned());
+        self.prompt = format!("{}\n\n```repair\n{repair}\n```", self.prompt);
+        self
+    }
+
     pub(crate) fn model(mut self, status: u16, agent: serde_json::Value) -> Self {
         self.model = Model { status, agent, ..self.model };
         self
