@@ -1,9 +1,39 @@
 //! What starts a workflow: an event kind with its filters, in the semantics of GitHub Actions. Pure; what the event
 //! itself does not say (changed paths, permissions, team membership) is asked for as a need and given as a fact.
+//!
+//! `filters` is what is written, `compile` checks it and makes it ready, `decide` says whether an event starts, with
+//! reasons. `kinds` is the table of events. Patterns are in `pattern` and `list`, cron in `schedule`; each family of filters
+//! has a module of its own.
 
+mod author;
+mod branch;
+pub mod compile;
+pub mod decide;
+pub mod facts;
 pub mod filters;
+pub mod kinds;
+mod label;
+pub mod list;
+mod origin;
+mod outcome;
+mod path;
+pub mod pattern;
+pub mod reason;
+pub mod schedule;
+mod text;
 
+pub use compile::{CompiledTrigger, FilterProblem, compile};
+pub use decide::{Decision, decide, kind_of};
+pub use facts::{ChangedPaths, Facts, Need, Permission, team_key};
 pub use filters::{Filters, Trigger};
+pub use list::{MAX_PATTERNS, PatternList, Selection};
+pub use pattern::{MAX_PATTERN_CHARS, Pattern, PatternError};
+pub use reason::{How, Reason};
+pub use schedule::{Cron, CronError};
+pub use text::MAX_REGEX_CHARS;
+
+#[cfg(test)]
+mod tests;
 
 use serde::{Deserialize, Serialize};
 
