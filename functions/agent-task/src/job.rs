@@ -1,4 +1,4 @@
-//! What the two halves say to each other over the Unix socket: the job, the report, the routes.
+//! What the two halves say to each other over the Unix socket: the jobs, one after the other, their reports, the routes.
 //! Nothing in here is secret: whatever `work` can read, the agent can read.
 
 use patchbay_domain::task::{Mode, ModelSettings};
@@ -8,26 +8,59 @@ use serde::{Deserialize, Serialize};
 pub(crate) const SOCKET: &str = "relay.sock";
 /// The working copy's name in the work folder.
 pub(crate) const TREE: &str = "tree";
-/// `GET`: answers with the [`Job`] as soon as the working copy is ready.
+/// `GET ?after=N`: answers with the next [`Job`] after number N, as soon as there is one.
 pub(crate) const JOB_ROUTE: &str = "/job";
 /// `GET`: stays open while both live. An answer means: stop the agent; a broken connection: the other is gone.
 pub(crate) const HOLD_ROUTE: &str = "/hold";
-/// `POST`: the [`Report`].
+/// `POST`: the [`Report`] of the present job.
 pub(crate) const DONE_ROUTE: &str = "/done";
+
+/// One step of the work.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Job {
+    /// From 1.
+    pub(crate) number: u32,
+    /// The id that ties the logs together (R46).
+    pub(crate) correlation: String,
+    pub(crate) work: Work,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(crate) enum Work {
+    Agent(AgentJob),
+    /// A command of the workflow's, for `/bin/sh -c` in the working copy.
+    Shell {
+        command: String,
+    },
+}
 
 /// What the agent is to do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Job {
-    /// The id that ties the logs together (R46).
-    pub(crate) correlation: String,
+pub(crate) struct AgentJob {
     pub(crate) mode: Mode,
     pub(crate) prompt: String,
     pub(crate) model: ModelSettings,
+    /// Files of the base commit that the agent is shown read-only; kept outside of the working copy.
+    pub(crate) read: Vec<ReadFile>,
+    /// Files of the working copy that it has at hand from the start.
+    pub(crate) files: Vec<String>,
+    /// Whether this is the round in which it repairs what the workflow's check found.
+    pub(crate) repair: bool,
 }
 
-/// How the agent's process ended. Believed only where the tree and the gateway have nothing to say.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ReadFile {
+    /// Safe below any folder: `check_path` has seen it.
+    pub(crate) path: String,
+    pub(crate) text: String,
+}
+
+/// How a job's process ended. Believed only where the tree and the gateway have nothing to say.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Report {
+    /// The job's number.
+    pub(crate) number: u32,
     /// The agent's name and version.
     pub(crate) agent: String,
     pub(crate) end: ProcessEnd,
@@ -60,4 +93,11 @@ pub(crate) enum ProcessEnd {
     NotStarted {
         detail: String,
     },
+}
+
+impl ProcessEnd {
+    /// Whether the process says that all is well.
+    pub(crate) fn is_success(&self) -> bool {
+        *self == ProcessEnd::Exited { code: 0 }
+    }
 }

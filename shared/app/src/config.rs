@@ -2,7 +2,8 @@
 //! reported together.
 
 use patchbay_aws::config::EnvReader;
-use patchbay_domain::task::{ModelProvider, ModelSettings};
+use patchbay_domain::policy::AllowedModels;
+use patchbay_domain::task::{Failure, FailureCode, ModelProvider, ModelSettings};
 
 /// How many runs may work at once (R20): `REPOSITORY_CAPACITY`, `WORKSPACE_CAPACITY`.
 #[derive(Clone, Copy, Debug)]
@@ -33,11 +34,14 @@ impl RunLimits {
     }
 }
 
-/// How the agent speaks to its model: `MODEL_PROVIDER`, `MODEL_NAME`, `AGENT_EDIT_FORMAT`, `AGENT_MODEL_SETTINGS`.
+/// How the agent speaks to its model: `MODEL_PROVIDER`, `MODEL_NAME`, `MODEL_ALLOWED`, `AGENT_EDIT_FORMAT`,
+/// `AGENT_MODEL_SETTINGS`.
 #[derive(Clone, Debug)]
 pub struct AgentConfig {
     /// `None` while no model is named: runs then fail with a sentence that says so.
     pub model: Option<ModelSettings>,
+    /// The models that a workflow may name instead.
+    pub allowed: AllowedModels,
 }
 
 impl AgentConfig {
@@ -57,8 +61,40 @@ impl AgentConfig {
             edit_format: env.optional("AGENT_EDIT_FORMAT"),
             settings_file: env.optional("AGENT_MODEL_SETTINGS"),
         });
-        Self { model }
+        Self { model, allowed: read_allowed_models(env) }
     }
+
+    /// The settings for the model that a workflow names, or for the configured one.
+    ///
+    /// # Errors
+    /// The failure of a run whose model is not configured or not allowed.
+    pub fn model_for(&self, named: Option<&str>) -> Result<ModelSettings, Failure> {
+        let Some(configured) = &self.model else { return Err(Failure::new(FailureCode::NoModel, "")) };
+        match named {
+            Some(named) if named != configured.model => {
+                if self.allowed.find(named).is_none() {
+                    return Err(model_not_allowed(named));
+                }
+                // The edit format was chosen for the configured model: Aider chooses for another.
+                Ok(ModelSettings { model: named.to_owned(), edit_format: None, ..configured.clone() })
+            }
+            _ => Ok(configured.clone()),
+        }
+    }
+}
+
+/// `MODEL_ALLOWED`: what workflows may name besides the configured model.
+pub(crate) fn read_allowed_models(env: &mut EnvReader) -> AllowedModels {
+    AllowedModels::parse(&env.optional("MODEL_ALLOWED").unwrap_or_default()).unwrap_or_else(|complaint| {
+        env.problem("MODEL_ALLOWED", &complaint);
+        AllowedModels::default()
+    })
+}
+
+/// The failure of a run that wants a model which the operator does not allow.
+pub(crate) fn model_not_allowed(named: &str) -> Failure {
+    let named: String = named.chars().filter(|c| !c.is_control() && *c != '`').take(100).collect();
+    Failure::new(FailureCode::ModelNotAllowed, &format!("The workflow wants `{named}`."))
 }
 
 /// Where tasks find their gateway: `TASK_GATEWAY_URL`.

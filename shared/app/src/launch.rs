@@ -4,6 +4,7 @@
 use crate::config::{AgentConfig, Capacity, TaskConfig};
 use crate::drive::{Driver, backoff};
 use crate::forge_outcome::input_for;
+use crate::messages;
 use crate::services::{Services, slots_to_claim};
 use crate::status::{place_of, update_status};
 use hmac::{KeyInit, Mac};
@@ -18,7 +19,7 @@ use patchbay_domain::ids::digest;
 use patchbay_domain::policy::Policy;
 use patchbay_domain::run::{Effect, Input, PendingEffect, Run};
 use patchbay_domain::task::{Brief, BriefThread, Failure, FailureCode, Limits};
-use patchbay_forge::ForgeError;
+use patchbay_forge::{ForgeError, RepoAt};
 use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
 
@@ -121,26 +122,14 @@ impl Launcher {
     /// Everything the task is told; a failure where the request cannot be done at all.
     async fn brief(&self, run: &Run) -> Result<Result<Brief, Failure>, ForgeError> {
         let at = place_of(run);
-        let pull_request = run.thread.as_ref().filter(|thread| thread.kind == SubjectKind::PullRequest);
-        let base_branch = match (pull_request, &run.repository.default_branch) {
-            (Some(thread), _) => {
-                let pull = self.services.forge.pull_request(&at, thread.number).await?;
-                if pull.refs.head_repository_id != Some(run.repository.id) {
-                    return Ok(Err(Failure::new(FailureCode::Fork, "")));
-                }
-                pull.refs.head_branch
-            }
-            (None, Some(branch)) => branch.clone(),
-            (None, None) => {
-                let fresh = self.services.forge.repository(&at).await?;
-                match fresh.default_branch {
-                    Some(branch) => branch,
-                    None => return Ok(Err(Failure::new(FailureCode::CloneFailed, "the repository has no default branch"))),
-                }
-            }
+        let options = &run.request.options;
+        let base_branch = match self.base_branch(run, &at).await? {
+            Ok(branch) => branch,
+            Err(failure) => return Ok(Err(failure)),
         };
-        let Some(model) = self.agent.model.clone() else {
-            return Ok(Err(Failure::new(FailureCode::NoModel, "")));
+        let model = match self.agent.model_for(options.model.as_deref()) {
+            Ok(model) => model,
+            Err(failure) => return Ok(Err(failure)),
         };
         let access = self.services.forge.clone_access(&at).await?;
         let policy = Policy::default();
@@ -167,7 +156,26 @@ impl Launcher {
                 max_file_bytes: policy.max_file_bytes,
                 max_total_bytes: policy.max_total_bytes,
             },
+            options: options.into(),
         }))
+    }
+
+    /// The branch to start from: the workflow's, which must exist; else the pull request's; else the default branch.
+    async fn base_branch(&self, run: &Run, at: &RepoAt) -> Result<Result<String, Failure>, ForgeError> {
+        if let Some(base) = &run.request.options.base {
+            let there = self.services.forge.branch_head(at, base).await?.is_some();
+            return Ok(if there { Ok(base.clone()) } else { Err(messages::no_base_failure(base)) });
+        }
+        if let Some(thread) = run.thread.as_ref().filter(|thread| thread.kind == SubjectKind::PullRequest) {
+            let pull = self.services.forge.pull_request(at, thread.number).await?;
+            let own = pull.refs.head_repository_id == Some(run.repository.id);
+            return Ok(if own { Ok(pull.refs.head_branch) } else { Err(Failure::new(FailureCode::Fork, "")) });
+        }
+        let default = match &run.repository.default_branch {
+            Some(branch) => Some(branch.clone()),
+            None => self.services.forge.repository(at).await?.default_branch,
+        };
+        Ok(default.ok_or_else(|| Failure::new(FailureCode::CloneFailed, "the repository has no default branch")))
     }
 
     /// The same secret on every try of one attempt, because RunTask's parameters must not differ (R17): an HMAC under the

@@ -7,6 +7,11 @@ use patchbay_domain::run::{CancelReason, Effect, Outcome, QueuedBecause, Run, St
 use patchbay_domain::task::{Failure, FailureCode, Mode, StoredResult, TaskOutcome, Usage};
 use patchbay_domain::{markdown, text};
 
+mod verified;
+
+pub(crate) use verified::no_base_failure;
+use verified::{verified_sections, verified_sentence};
+
 /// GitHub refuses comments over 65,536 characters; the rest of a comment around an answer needs some too.
 const ANSWER_CHARS: usize = 60_000;
 /// An answer longer than this is folded, so that a thread stays readable.
@@ -22,7 +27,8 @@ pub fn reply_marker(key: &str) -> String {
     format!("<!-- patchbay:reply {key} -->")
 }
 
-/// The one status comment, as it should read for the run's present state. `result` is needed only for an answer.
+/// The one status comment, as it should read for the run's present state. `result` is needed only for an answer, and
+/// for what came of the workflow's check.
 pub fn status_message(run: &Run, result: Option<&StoredResult>) -> String {
     let body = match &run.state {
         State::Queued { because } => queued_message(run, *because),
@@ -76,13 +82,14 @@ fn queued_message(run: &Run, because: QueuedBecause) -> String {
 }
 
 fn success_message(run: &Run, outcome: &Outcome, result: Option<&StoredResult>) -> String {
+    let checked = verified_sentence(result);
     match outcome {
         Outcome::PullRequest { number, url, updated: false } => {
-            format!("✅ Done: [pull request #{number}]({url}) is open.\n\n{}", footnote(run, "Mention me there to ask for more."))
+            format!("✅ Done: [pull request #{number}]({url}) is open.{checked}\n\n{}", footnote(run, "Mention me there to ask for more."))
         }
         Outcome::PullRequest { updated: true, .. } => {
             let commit = run.branch.as_ref().map(|b| b.commit_sha.get(..8).unwrap_or(&b.commit_sha).to_owned()).unwrap_or_default();
-            format!("✅ Done: added commit {commit} to this pull request.\n\n{}", footnote(run, "Mention me to ask for more."))
+            format!("✅ Done: added commit {commit} to this pull request.{checked}\n\n{}", footnote(run, "Mention me to ask for more."))
         }
         Outcome::Steps => format!("✅ Done: every step of the workflow is over.\n\n{}", footnote(run, "")),
         Outcome::Answer => format!("{}\n\n{}", answer_text(result), footnote(run, "Mention me to ask more.")),
@@ -112,6 +119,10 @@ fn advice(code: FailureCode) -> (&'static str, &'static str) {
             "No model is configured.",
             "Whoever operates Patchbay sets the model's name and puts its key into the model secret; then `retry`.",
         ),
+        FailureCode::ModelNotAllowed => (
+            "The workflow names a model that may not be used here.",
+            "Take another one in `.github/patchbay.yml`, or have whoever operates Patchbay allow it (`AllowedModels`); then `retry`.",
+        ),
         FailureCode::ModelRefused => (
             "The model's provider refused the request.",
             "Whoever operates Patchbay checks the model's name and key; if the provider objected to the content, word the request differently.",
@@ -128,6 +139,10 @@ fn advice(code: FailureCode) -> (&'static str, &'static str) {
         FailureCode::CloneFailed => (
             "The repository could not be cloned.",
             "Check that the App may still read this repository and that the branch exists; then `retry`.",
+        ),
+        FailureCode::SetupFailed => (
+            "A command that the workflow runs before the agent failed.",
+            "Mend the command (`setup` in `.github/patchbay.yml`) or what it needs; then `retry`.",
         ),
         FailureCode::AgentCrashed => ("The agent ended without a result.", RETRY),
         FailureCode::AgentMissing => (
@@ -244,12 +259,13 @@ pub fn pull_request_body(run: &Run, result: &StoredResult, mention: &str) -> Str
     let summary =
         if summary.trim().is_empty() { String::new() } else { format!("### What was done\n\n{}\n\n", markdown::fold(&summary, 12_000)) };
     format!(
-        "{}\n{closes}### What was asked\n\n{asked}\n\n— {} in [{}]({})\n\n{summary}### Files\n\n{}\n\n<sub>{} by {} · run `{}`. \
+        "{}\n{closes}### What was asked\n\n{asked}\n\n— {} in [{}]({})\n\n{summary}{}### Files\n\n{}\n\n<sub>{} by {} · run `{}`. \
          Comment `@{mention} …` here to ask for more; further commits go to this branch. Please review before merging.</sub>\n",
         status_marker(&run.id),
         text::neutralise(&format!("@{}", run.request.requester.login), &[]),
         place_in_words(run),
         run.request.url,
+        verified_sections(result),
         file_list(result),
         usage_message(&result.usage),
         one_line(&text::neutralise(&result.result.agent, &[])),
@@ -372,7 +388,9 @@ pub fn why_message(run: Option<&Run>) -> String {
     let end = match &run.state {
         State::Failed { failure } => {
             let (what, next) = advice(failure.code);
-            format!(" {what} {} **What to do:** {next}", text::neutralise(&failure.detail, &[]))
+            // What a command printed may follow: the status comment has it.
+            let detail = failure.detail.split("\n\n").next().unwrap_or_default();
+            format!(" {what} {} **What to do:** {next}", text::neutralise(detail, &[]))
         }
         _ => String::new(),
     };

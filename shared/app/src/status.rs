@@ -19,6 +19,7 @@ pub(crate) fn place_of(run: &Run) -> RepoAt {
 pub(crate) async fn update_status(services: &Services, blobs: Option<&Blobs>, run: &Run, pending: &PendingEffect) -> anyhow::Result<Input> {
     let result = match (&run.state, blobs) {
         (State::Succeeded { outcome: Outcome::Answer }, Some(blobs)) => load_result(blobs, run).await?,
+        (State::Succeeded { .. }, Some(blobs)) if run.request.options.verify.is_some() => load_result(blobs, run).await?,
         _ => None,
     };
     let body = outbound(services.known_secrets(), run, messages::status_message(run, result.as_ref()));

@@ -1,8 +1,8 @@
 //! What travels through Patchbay's own queues: tagged, versioned, so that an old message meets a new function well.
 //! Foreign envelopes (EventBridge, API Gateway) are parsed where they arrive, not here.
 
-use crate::event::Provider;
-use crate::ids::{DeliveryId, RunId, WorkspaceId};
+use crate::event::{Actor, Detail, Provider, Repository};
+use crate::ids::{ConnectionId, DeliveryId, RunId, WorkspaceId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +14,23 @@ pub enum EventMessage {
     V1(Delivery),
     #[serde(rename = "stop.1")]
     StopV1(StopOrder),
+    #[serde(rename = "start.1")]
+    StartV1(Box<StartOrder>),
+}
+
+/// Patchbay's own word that something has happened in a repository: a schedule's time has come, or a workflow is started
+/// by name (by the operator, or by a step of another run). No forge vouches for it: the right to send to the queue does.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StartOrder {
+    /// Deterministic for what it stands for, so that it is claimed once: `schedule-…`, `manual-…`, `step-<run>-<index>`.
+    pub id: DeliveryId,
+    pub connection: ConnectionId,
+    pub repository: Repository,
+    /// Who caused it; `None` for a schedule and for a step.
+    pub actor: Option<Actor>,
+    /// `Detail::Schedule` or `Detail::Manual`.
+    pub detail: Detail,
+    pub at: Timestamp,
 }
 
 /// Whoever operates this deployment ends a run. No forge vouches for it: the right to send to the queue does.

@@ -194,9 +194,6 @@ pub struct Check {
     pub app_id: Option<u64>,
     /// Numbers of the pull requests of this repository that it belongs to.
     pub pull_requests: Vec<u64>,
-    /// The App that runs it, where the payload says so.
-    #[serde(default)]
-    pub app_id: Option<u64>,
     pub url: String,
 }
 

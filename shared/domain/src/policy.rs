@@ -1,8 +1,11 @@
-//! What an agent's change set may touch and how big it may be (R30, R31). The check itself is in `change_set`.
+//! What an agent's change set may touch and how big it may be (R30, R31), the check itself being in `change_set`; and which
+//! models a run may name.
 
 mod agents;
+mod models;
 
 pub use agents::agent_configuration;
+pub use models::{AllowedModel, AllowedModels};
 
 use agents::{AGENT_CONFIGURATION, SAMPLES};
 use serde::{Deserialize, Serialize};
@@ -19,6 +22,8 @@ pub struct Policy {
     pub protected: Vec<String>,
     /// Paths of the same form that may be changed although they are protected.
     pub allow_protected: Vec<String>,
+    /// Filter patterns (`trigger::PatternList`) of the paths that may be touched at all; any if empty.
+    pub allowed_paths: Vec<String>,
 }
 
 /// Continuous integration, ownership, git's own configuration, and what advises agents (R31). What configures them is
@@ -79,6 +84,7 @@ impl Default for Policy {
             allow_binary: false,
             protected: PROTECTED.into_iter().chain(AGENT_CONFIGURATION.map(|(pattern, _)| pattern)).map(str::to_owned).collect(),
             allow_protected: SAMPLES.map(str::to_owned).to_vec(),
+            allowed_paths: Vec::new(),
         }
     }
 }

@@ -4,6 +4,7 @@
 use crate::change_set::ChangeSet;
 use crate::event::{Repository, SubjectKind};
 use crate::ids::RunId;
+use crate::workflow::model::AgentOptions;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -47,6 +48,26 @@ pub struct Brief {
     pub base_branch: String,
     pub model: ModelSettings,
     pub limits: Limits,
+    #[serde(default)]
+    pub options: BriefOptions,
+}
+
+/// What the workflow asks of the task besides the request; from the default branch's configuration, never from a request.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct BriefOptions {
+    /// Files of the repository that the agent is shown read-only.
+    pub read: Vec<String>,
+    /// Shell commands that the agent's side runs before the agent.
+    pub setup: Vec<String>,
+    /// A shell command that the agent's side runs after a change; if it fails, the agent gets one round to repair it.
+    pub verify: Option<String>,
+}
+
+impl From<&AgentOptions> for BriefOptions {
+    fn from(options: &AgentOptions) -> Self {
+        Self { read: options.read.clone(), setup: options.setup.clone(), verify: options.verify.clone() }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -131,6 +152,30 @@ pub struct TaskResult {
     /// agent had one.
     #[serde(default)]
     pub kept_back: u32,
+    /// What came of the workflow's `verify` command, if it was run.
+    #[serde(default)]
+    pub verify: Option<VerifyReport>,
+    /// What the task could not do as it was told and went on without, one sentence each.
+    #[serde(default)]
+    pub notes: Vec<String>,
+}
+
+/// What came of a `verify` command. It ran beside the agent's own code: a help for whoever reviews, no proof.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerifyReport {
+    pub command: String,
+    pub outcome: VerifyOutcome,
+    /// Where it failed: the last lines of what it printed, or why it came to no end.
+    pub output: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VerifyOutcome {
+    Passed,
+    /// It failed once, and passed after the agent's round of repair.
+    PassedAfterRepair,
+    Failed,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -189,6 +234,8 @@ impl Failure {
 pub enum FailureCode {
     /// No model is configured, or its key is missing.
     NoModel,
+    /// The workflow names a model that is not among those allowed here.
+    ModelNotAllowed,
     /// The model's provider refused: bad key, unknown model, content policy.
     ModelRefused,
     /// The provider could not be reached, or kept failing.
@@ -198,6 +245,8 @@ pub enum FailureCode {
     OutOfMemory,
     DiskFull,
     CloneFailed,
+    /// A command that the workflow runs before the agent failed.
+    SetupFailed,
     /// The agent ended without any sign of having done anything.
     AgentCrashed,
     /// The agent is not installed in the image.

@@ -2,7 +2,9 @@
 //! own index and objects. No symlink is followed and nothing that the agent left behind is executed or believed.
 
 use super::aside::SetAside;
+use super::leftovers::{Leftovers, differing};
 use super::raw_diff::{GITLINK, RawChange, SYMLINK, staged_changes, tracked_files};
+use super::stage::stage;
 use super::{Git, GitError};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -36,17 +38,25 @@ pub(crate) enum ChangesError {
     Refused(String),
 }
 
-/// Stages the working copy and returns what differs from `base`, what was set aside not counted.
+/// Stages the working copy and returns what differs from `base`. What was set aside does not count, and neither does what
+/// is as the workflow's own commands left it: of that, whatever was staged before stays. May be called again.
 ///
 /// # Errors
 /// [`ChangesError::TooLarge`] as soon as a limit is known to be passed: before anything big is read.
-pub(crate) async fn collect_changes(git: &Git, base: &str, aside: &SetAside, limits: &Limits) -> Result<Vec<FileChange>, ChangesError> {
+pub(crate) async fn collect_changes(
+    git: &Git,
+    base: &str,
+    aside: &SetAside,
+    left: &Leftovers,
+    limits: &Limits,
+) -> Result<Vec<FileChange>, ChangesError> {
     if !fs::symlink_metadata(&git.work_tree)?.is_dir() {
         return Err(io::Error::other("the working copy is no folder any more").into());
     }
     remove_git_folders(&git.work_tree)?;
-    check_before_staging(git, aside, limits).await?;
-    git.run(&["add", "--all", "--", "."]).await?;
+    let changed: Vec<_> = differing(git).await?.into_iter().filter(|path| !left.holds(&git.work_tree, path)).collect();
+    check_before_staging(git, &changed, aside, limits)?;
+    stage(git, (!left.is_empty()).then_some(&changed)).await?;
     check_beside_the_base(git, base).await?;
     let changes: Vec<_> = staged_changes(git, base).await?.into_iter().filter(|c| !is_set_aside(c, aside)).collect();
     check_count(changes.len(), limits)?;
@@ -95,12 +105,11 @@ fn content(bytes: Vec<u8>) -> Content {
 }
 
 /// Looks at sizes on disk, so that a runaway agent's gigabytes are never copied into the object store.
-async fn check_before_staging(git: &Git, aside: &SetAside, limits: &Limits) -> Result<(), ChangesError> {
-    let out = git.run(&["ls-files", "-z", "--modified", "--others", "--exclude-standard"]).await?;
+fn check_before_staging(git: &Git, changed: &[Vec<u8>], aside: &SetAside, limits: &Limits) -> Result<(), ChangesError> {
     let mut count = 0;
     let mut total = 0;
     let mut refused = Vec::new();
-    for path in out.split(|b| *b == 0).filter(|p| !p.is_empty()) {
+    for path in changed {
         let Ok(meta) = fs::symlink_metadata(git.work_tree.join(OsStr::from_bytes(path))) else { continue };
         // git would refuse some of these as well, without a word that helps the reader. What is no UTF-8 is told later.
         let own = !aside.flattened.iter().any(|flattened| flattened == path);
@@ -201,16 +210,21 @@ fn split_blob<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     Some(blob)
 }
 
-/// The agent's own repository and any other that it made are no part of its work: without them git neither reads
-/// what they say nor takes their folders for submodules.
-fn remove_git_folders(folder: &Path) -> io::Result<()> {
+/// Repositories that the agent made are no part of its work: without them git neither reads what they say nor takes their
+/// folders for submodules. Its own at the root stays for the next round: git passes over that one, wherever it looks.
+fn remove_git_folders(tree: &Path) -> io::Result<()> {
+    remove_below(tree, &tree.join(".git"))
+}
+
+fn remove_below(folder: &Path, own: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let is_folder = entry.file_type()?.is_dir();
         match (entry.file_name().eq_ignore_ascii_case(".git"), is_folder) {
+            (true, true) if entry.path() == own => {}
             (true, true) => fs::remove_dir_all(entry.path())?,
             (true, false) => fs::remove_file(entry.path())?,
-            (false, true) => remove_git_folders(&entry.path())?,
+            (false, true) => remove_below(&entry.path(), own)?,
             (false, false) => {}
         }
     }

@@ -1,15 +1,19 @@
 //! The git command line, made safe for a repository that nobody trusts: an environment of its own, no configuration
 //! but ours, nothing that runs a program (hooks, filters, fsmonitor, credential helpers, external diffs).
 //!
-//! `clone` brings the working copy, `aside` and `links` make it harmless, `changes` reads what the agent did,
-//! `agent_repository` is the one that the agent sees.
+//! `clone` brings the working copy, `aside` and `links` make it harmless, `changes` reads what the agent did
+//! and `leftovers` tells it from what the workflow's commands did, `pristine` reads the base commit, `agent_repository` is the
+//! one that the agent sees.
 
 pub(crate) mod agent_repository;
 pub(crate) mod aside;
 pub(crate) mod changes;
 pub(crate) mod clone;
+pub(crate) mod leftovers;
 pub(crate) mod links;
+pub(crate) mod pristine;
 pub(crate) mod raw_diff;
+mod stage;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;

@@ -4,6 +4,7 @@ use super::Git;
 use super::aside::{SetAside, set_aside};
 use super::changes::{ChangesError, collect_changes, diff_text};
 use super::clone::prepare;
+use super::leftovers::Leftovers;
 use jiff::Timestamp;
 use patchbay_domain::change_set::{Change, Content, FileChange};
 use patchbay_domain::task::Limits;
@@ -50,8 +51,12 @@ impl Bench {
         self.changes_without(&SetAside::default()).await
     }
 
+    async fn changes_beside(&self, aside: &SetAside, left: &Leftovers) -> Result<Vec<FileChange>, ChangesError> {
+        collect_changes(&self.git, &self.base, aside, left, &LIMITS).await
+    }
+
     async fn changes_without(&self, aside: &SetAside) -> Result<Vec<FileChange>, ChangesError> {
-        collect_changes(&self.git, &self.base, aside, &LIMITS).await
+        self.changes_beside(aside, &Leftovers::default()).await
     }
 }
 

@@ -13,6 +13,9 @@ pub(crate) struct Stages {
 /// From here on the agent is done, and ending well takes seconds.
 const CHECKING: &str = "checking what changed";
 
+/// Stages in which there is nothing yet that would be worth handing over.
+const WITHOUT_A_CHANGE: [&str; 4] = ["starting", "cloning", "setting up", "working"];
+
 impl Stages {
     pub(crate) fn new() -> Self {
         Self { current: watch::Sender::new("starting"), hurried: watch::Sender::new(false) }
@@ -36,8 +39,7 @@ impl Stages {
     /// Asks for the shortest way to the end. Returns false when the agent is still at work.
     pub(crate) fn hurry(&self) -> bool {
         self.hurried.send_replace(true);
-        let current = self.current();
-        current != "starting" && current != "cloning" && current != "working"
+        !WITHOUT_A_CHANGE.contains(&self.current())
     }
 
     /// Waits until somebody asks to hurry.

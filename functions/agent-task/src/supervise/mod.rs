@@ -7,9 +7,11 @@ mod commit_text;
 mod gateway;
 mod heartbeat;
 mod model_reply;
+mod output;
 mod prompt;
 mod record;
 mod relay;
+mod rounds;
 mod task;
 mod verdict;
 

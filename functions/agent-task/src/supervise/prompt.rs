@@ -1,6 +1,7 @@
 //! What the agent is told: the request, and where it was made. Data, not decoration: what it says is untrusted.
 
 use patchbay_domain::event::SubjectKind;
+use patchbay_domain::markdown::fence;
 use patchbay_domain::task::{Brief, Mode};
 use patchbay_domain::text::strip_hidden;
 
@@ -28,6 +29,20 @@ pub(crate) fn prompt(brief: &Brief) -> String {
         }
     };
     format!("{head} {task}\n\n{}\n", brief.prompt.trim())
+}
+
+/// What the agent is told for its round of repair: the request again, because it remembers nothing, and what the
+/// workflow's check printed. That is output of untrusted code: data like everything else here.
+pub(crate) fn repair_prompt(brief: &Brief, command: &str, output: &str, changed: &[String]) -> String {
+    let changed = changed.iter().map(|path| format!("- {path}")).collect::<Vec<_>>().join("\n");
+    format!(
+        "{}\nYou have already changed files of this repository for this request:\n\n{changed}\n\nThe project's check fails now. Repair \
+         what it found by changing files of this repository; then say in a few sentences what was wrong. The check is:\n\n{}\n\nThe \
+         end of what it printed:\n\n{}\n",
+        prompt(brief),
+        fence(command, ""),
+        fence(output, "")
+    )
 }
 
 fn one_line(text: &str) -> String {

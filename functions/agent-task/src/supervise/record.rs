@@ -14,6 +14,8 @@ pub(crate) enum CallEnd {
     Over,
     /// No model or no key is configured at the gateway.
     NoModel(String),
+    /// The run's model is not among those that the operator allows.
+    NotAllowed(String),
     /// The provider will not do it: 401, 403, 404, and other complaints about the request.
     Refused(String),
     /// 408, 429, 5xx, no connection, an answer that broke off: it might work later.
@@ -42,6 +44,7 @@ impl Record {
             CallEnd::Answered | CallEnd::Over => return None,
             CallEnd::Budget(said) => (FailureCode::Budget, format!("The run's budget is used up: {said}")),
             CallEnd::NoModel(said) => (FailureCode::NoModel, format!("No model is set up: {said}")),
+            CallEnd::NotAllowed(said) => (FailureCode::ModelNotAllowed, format!("The model may not be used: {said}")),
             CallEnd::Refused(said) => (FailureCode::ModelRefused, format!("The model's provider refused: {said}")),
             CallEnd::Unavailable(said) => (FailureCode::ModelUnavailable, format!("The model could not be reached: {said}")),
         };
@@ -60,6 +63,7 @@ pub(crate) fn classify_response(status: u16, body: &[u8]) -> CallEnd {
     match status {
         200..=299 => CallEnd::Answered,
         _ if code.contains("no_model") || code.contains("not_configured") => CallEnd::NoModel(said),
+        _ if code == "model_not_allowed" => CallEnd::NotAllowed(said),
         402 => CallEnd::Budget(said),
         409 => CallEnd::Over,
         408 | 425 | 429 | 500.. => CallEnd::Unavailable(said),
@@ -82,6 +86,7 @@ mod tests {
         check(402, r#"{"error":{"code":"budget","message":"2.00 of 2.00 USD"}}"#, Some(FailureCode::Budget));
         check(401, r#"{"error":{"code":"invalid_api_key","message":"bad key"}}"#, Some(FailureCode::ModelRefused));
         check(403, "", Some(FailureCode::ModelRefused));
+        check(403, r#"{"error":{"code":"model_not_allowed","message":"not `x`"}}"#, Some(FailureCode::ModelNotAllowed));
         check(404, "not json", Some(FailureCode::ModelRefused));
         check(400, r#"{"error":{"code":"content_filter"}}"#, Some(FailureCode::ModelRefused));
         check(409, "", None);

@@ -1,18 +1,19 @@
-//! The relay: the Unix socket through which the agent's half gets its job, reaches the model and reports. Two model
+//! The relay: the Unix socket through which the agent's half gets its jobs, reaches the model and reports. Two model
 //! routes and nothing else lead to the gateway, with a capability that stays on this side (R22).
 
 use super::gateway::{Gateway, describe};
 use super::model_reply::assistant_text;
 use super::record::{CallEnd, Record, classify_response};
-use crate::job::{DONE_ROUTE, HOLD_ROUTE, JOB_ROUTE, Job, Report, SOCKET};
+use crate::job::{DONE_ROUTE, HOLD_ROUTE, JOB_ROUTE, Job, Report, SOCKET, Work};
 use axum::body::{Body, Bytes};
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::{DefaultBodyLimit, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use futures_util::{Stream, StreamExt, stream};
 use patchbay_domain::task::ModelProvider;
+use serde::Deserialize;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -32,21 +33,21 @@ const MOST_REMEMBERED_BYTES: usize = 2 * 1024 * 1024;
 const GONE_GRACE: Duration = Duration::from_secs(3);
 
 /// Where the agent's half is.
-#[derive(Clone, Debug, PartialEq)]
-enum Agent {
-    /// It has not asked for its job.
-    Expected,
-    Working,
-    Reported(Box<Report>),
-    /// Its connection broke, and it had not reported.
-    Gone,
+#[derive(Clone, Debug, Default)]
+struct Half {
+    /// It has asked for a job.
+    came: bool,
+    /// Its report of the present job.
+    report: Option<Box<Report>>,
+    /// Its connection broke.
+    gone: bool,
 }
 
 /// How the wait for the agent ended.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum AgentEnd {
     Reported(Box<Report>),
-    /// It never asked for its job.
+    /// It never asked for a job.
     NeverCame,
     /// It vanished without a word.
     Gone,
@@ -57,6 +58,7 @@ pub(crate) enum AgentEnd {
 
 /// The listening relay; it ends when this is dropped.
 pub(crate) struct Relay {
+    correlation: String,
     shared: Arc<Shared>,
     server: JoinHandle<()>,
 }
@@ -64,7 +66,7 @@ pub(crate) struct Relay {
 struct Shared {
     gateway: Arc<Gateway>,
     job: watch::Sender<Option<Job>>,
-    agent: watch::Sender<Agent>,
+    half: watch::Sender<Half>,
     stop: watch::Sender<bool>,
     cut: watch::Sender<bool>,
     record: Mutex<Record>,
@@ -73,11 +75,11 @@ struct Shared {
 }
 
 impl Relay {
-    /// Listens in the work folder. The job is given later: the agent's half may come first.
+    /// Listens in the work folder. Jobs are given later: the agent's half may come first. `correlation` goes with each.
     ///
     /// # Errors
     /// When the socket cannot be made there.
-    pub(crate) fn listen(work_dir: &Path, gateway: Arc<Gateway>) -> io::Result<Self> {
+    pub(crate) fn listen(work_dir: &Path, gateway: Arc<Gateway>, correlation: String) -> io::Result<Self> {
         let path = work_dir.join(SOCKET);
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -87,7 +89,7 @@ impl Relay {
         let shared = Arc::new(Shared {
             gateway,
             job: watch::Sender::new(None),
-            agent: watch::Sender::new(Agent::Expected),
+            half: watch::Sender::new(Half::default()),
             stop: watch::Sender::new(false),
             cut: watch::Sender::new(false),
             record: Mutex::default(),
@@ -99,19 +101,29 @@ impl Relay {
                 tracing::error!(%error, "the relay ended");
             }
         });
-        Ok(Self { shared, server })
+        Ok(Self { correlation, shared, server })
     }
 
-    /// Gives the agent its job and waits until it is done, gone, out of time or without a point.
-    pub(crate) async fn run_agent(&self, job: Job, come_within: Duration, deadline: Duration) -> AgentEnd {
-        self.shared.job.send_replace(Some(job));
+    /// Gives the agent's half its next job and waits until it is done, gone, out of time or without a point. A job that did
+    /// not come to its own end was the last one.
+    pub(crate) async fn run(&self, work: Work, come_within: Duration, deadline: Duration) -> AgentEnd {
+        let number = self.shared.job.borrow().as_ref().map_or(0, |job| job.number) + 1;
+        self.shared.half.send_modify(|half| half.report = None);
+        self.shared.job.send_replace(Some(Job { number, correlation: self.correlation.clone(), work }));
         let end = tokio::select! {
-            end = self.wait_for_agent(come_within) => end,
+            end = self.wait_for_report(come_within) => end,
             () = wait_for(&self.shared.cut, |cut| *cut) => AgentEnd::Cut,
             () = tokio::time::sleep(deadline) => AgentEnd::Deadline,
         };
-        self.shared.stop.send_replace(true);
+        if !matches!(end, AgentEnd::Reported(_)) {
+            self.stop();
+        }
         end
+    }
+
+    /// Tells the agent's half to end whatever it does: there is no more work.
+    pub(crate) fn stop(&self) {
+        self.shared.stop.send_replace(true);
     }
 
     /// What the model calls came to.
@@ -119,16 +131,16 @@ impl Relay {
         self.shared.record().clone()
     }
 
-    async fn wait_for_agent(&self, come_within: Duration) -> AgentEnd {
-        let agent = &self.shared.agent;
-        if tokio::time::timeout(come_within, wait_for(agent, |a| *a != Agent::Expected)).await.is_err() {
+    async fn wait_for_report(&self, come_within: Duration) -> AgentEnd {
+        let half = &self.shared.half;
+        if tokio::time::timeout(come_within, wait_for(half, |half| half.came || half.gone)).await.is_err() {
             return AgentEnd::NeverCame;
         }
-        wait_for(agent, |a| matches!(a, Agent::Reported(_) | Agent::Gone)).await;
-        let now = agent.borrow().clone();
-        match now {
-            Agent::Reported(report) => AgentEnd::Reported(report),
-            _ => {
+        wait_for(half, |half| half.report.is_some() || half.gone).await;
+        let report = half.borrow().report.clone();
+        match report {
+            Some(report) => AgentEnd::Reported(report),
+            None => {
                 tokio::time::sleep(GONE_GRACE).await;
                 AgentEnd::Gone
             }
@@ -148,7 +160,7 @@ impl Shared {
     }
 
     fn note(&self, end: CallEnd) {
-        if matches!(end, CallEnd::Budget(_) | CallEnd::Over | CallEnd::NoModel(_)) {
+        if matches!(end, CallEnd::Budget(_) | CallEnd::Over | CallEnd::NoModel(_) | CallEnd::NotAllowed(_)) {
             self.cut.send_replace(true);
         }
         self.record().note(end);
@@ -171,16 +183,17 @@ fn routes(shared: Arc<Shared>) -> Router {
         .with_state(shared)
 }
 
-async fn give_job(State(shared): State<Arc<Shared>>) -> Response {
-    wait_for(&shared.job, Option::is_some).await;
+/// The number of the job that the caller had last.
+#[derive(Deserialize)]
+struct After {
+    #[serde(default)]
+    after: u32,
+}
+
+async fn give_job(State(shared): State<Arc<Shared>>, Query(After { after }): Query<After>) -> Response {
+    shared.half.send_if_modified(|half| !std::mem::replace(&mut half.came, true));
+    wait_for(&shared.job, |job| job.as_ref().is_some_and(|job| job.number > after)).await;
     let job = shared.job.borrow().clone();
-    shared.agent.send_if_modified(|agent| {
-        let first = *agent == Agent::Expected;
-        if first {
-            *agent = Agent::Working;
-        }
-        first
-    });
     Json(job).into_response()
 }
 
@@ -195,18 +208,16 @@ struct GoneOnDrop(Arc<Shared>);
 
 impl Drop for GoneOnDrop {
     fn drop(&mut self) {
-        self.0.agent.send_if_modified(|agent| {
-            let gone = matches!(agent, Agent::Expected | Agent::Working);
-            if gone {
-                *agent = Agent::Gone;
-            }
-            gone
-        });
+        self.0.half.send_modify(|half| half.gone = true);
     }
 }
 
+/// A report of another job than the present one changes nothing.
 async fn take_report(State(shared): State<Arc<Shared>>, Json(report): Json<Report>) -> StatusCode {
-    shared.agent.send_replace(Agent::Reported(Box::new(report)));
+    if shared.job.borrow().as_ref().is_none_or(|job| job.number != report.number) {
+        return StatusCode::CONFLICT;
+    }
+    shared.half.send_modify(|half| half.report = Some(Box::new(report)));
     StatusCode::NO_CONTENT
 }
 

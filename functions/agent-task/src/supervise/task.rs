@@ -1,21 +1,20 @@
-//! One task from brief to result: clone, set aside, let the agent work, look at the tree, word the commit.
+//! One task from brief to result: clone, set aside, let the agent work (`rounds`), judge what came of it, word the commit.
 
 use super::commit_message::{MessageRequest, write_message};
 use super::gateway::Gateway;
 use super::heartbeat::Stages;
-use super::prompt::prompt;
 use super::relay::{AgentEnd, Relay};
-use super::verdict::{MOST_SUMMARY, Verdict, cut, cut_off, reply, unreadable, verdict};
+use super::rounds::Tree;
+use super::verdict::{MOST_SUMMARY, Verdict, cut, verdict};
 use crate::config::SuperviseConfig;
 use crate::git::Git;
-use crate::git::aside::{SetAside, set_aside};
-use crate::git::changes::collect_changes;
+use crate::git::aside::set_aside;
 use crate::git::clone::{CloneError, clone};
-use crate::job::{Job, Report, TREE};
+use crate::job::TREE;
 use jiff::Timestamp;
 use patchbay_domain::change_set::{ChangeSet, FileChange};
 use patchbay_domain::redact::Secrets;
-use patchbay_domain::task::{Brief, Failure, FailureCode, Mode, TaskOutcome, TaskResult};
+use patchbay_domain::task::{Brief, Failure, FailureCode, TaskOutcome, TaskResult, VerifyReport};
 use patchbay_domain::text::strip_hidden;
 use secrecy::ExposeSecret;
 use std::fs::Permissions;
@@ -29,11 +28,11 @@ use std::time::Duration;
 const RESERVE: Duration = Duration::from_secs(30);
 
 pub(crate) struct Task<'a> {
-    config: &'a SuperviseConfig,
+    pub(super) config: &'a SuperviseConfig,
     gateway: &'a Arc<Gateway>,
-    stages: &'a Stages,
-    brief: Brief,
-    git: Git,
+    pub(super) stages: &'a Stages,
+    pub(super) brief: Brief,
+    pub(super) git: Git,
     secrets: Secrets,
     /// Counts the texts in which a secret was found.
     kept_back: AtomicU32,
@@ -41,10 +40,12 @@ pub(crate) struct Task<'a> {
 
 /// What is handed over besides the outcome.
 #[derive(Default)]
-struct Told {
-    summary: Option<String>,
+pub(super) struct Told {
+    pub(super) summary: Option<String>,
     agent: Option<String>,
     isolation: Vec<String>,
+    pub(super) verify: Option<VerifyReport>,
+    pub(super) notes: Vec<String>,
 }
 
 impl<'a> Task<'a> {
@@ -68,6 +69,8 @@ impl<'a> Task<'a> {
             summary: told.summary.map(|s| cut(&self.redact(&s), MOST_SUMMARY)),
             agent: told.agent.map_or_else(|| "none".to_owned(), |agent| self.redact(&agent)),
             isolation: told.isolation.iter().map(|sentence| self.redact(sentence)).collect(),
+            verify: told.verify.map(|report| VerifyReport { output: self.redact(&report.output), ..report }),
+            notes: told.notes.iter().map(|note| self.redact(note)).collect(),
             kept_back: self.kept_back.load(Ordering::Relaxed),
         }
     }
@@ -75,44 +78,31 @@ impl<'a> Task<'a> {
     async fn work(&self, told: &mut Told) -> Result<TaskOutcome, Failure> {
         let infrastructure =
             |e: std::io::Error| Failure { code: FailureCode::Infrastructure, detail: format!("The relay cannot listen: {e}.") };
-        let relay = Relay::listen(&self.config.work_dir, Arc::clone(self.gateway)).map_err(infrastructure)?;
+        let correlation = self.config.correlation.clone();
+        let relay = Relay::listen(&self.config.work_dir, Arc::clone(self.gateway), correlation).map_err(infrastructure)?;
         keep_from_agent(&self.config.work_dir);
         self.stages.enter("cloning");
-        let (base, aside) = tokio::time::timeout(self.time_left(), self.prepare_tree())
+        let tree = tokio::time::timeout(self.time_left(), self.prepare_tree())
             .await
             .unwrap_or_else(|_| Err(Failure::new(FailureCode::CloneFailed, "The clone was not done when the run's time was over.")))?;
-        self.stages.enter("working");
-        let correlation = self.config.correlation.clone();
-        let job = Job { correlation, mode: self.brief.mode, prompt: prompt(&self.brief), model: self.brief.model.clone() };
-        let end = relay.run_agent(job, self.config.agent_wait, self.time_left()).await;
-        self.stages.enter_checking();
-        let record = relay.record();
-        tracing::info!(end = end_name(&end), calls = record.calls, "the agent is done");
-        let report = tell(told, &end);
-        if let Some(failure) = cut_off(&end, &record) {
-            return Err(failure);
-        }
-        let Some(report) = report else { return Err(Failure::new(FailureCode::AgentCrashed, "The agent ended without a report.")) };
-        let files = match self.brief.mode {
-            // Whatever was left behind, nobody wants it.
-            Mode::Ask => Vec::new(),
-            Mode::Change | Mode::Auto => collect_changes(&self.git, &base, &aside, &self.brief.limits).await.map_err(|e| unreadable(&e))?,
-        };
-        told.summary = reply(report, &record).map(|r| super::commit_text::prose(&r));
-        match verdict(self.brief.mode, report, &record, files) {
-            Verdict::Changes(files) => self.change_set(base, files, told).await.map(|change_set| TaskOutcome::Changes { change_set }),
+        let played = self.play(&relay, &tree, told).await;
+        relay.stop();
+        let played = played?;
+        told.summary = played.reply.as_deref().map(super::commit_text::prose);
+        match verdict(self.brief.mode, &played.report, &played.record, played.files) {
+            Verdict::Changes(files) => self.change_set(tree.base, files, told).await.map(|change_set| TaskOutcome::Changes { change_set }),
             Verdict::Answer(text) => Ok(TaskOutcome::Answer { text: self.redact(&text) }),
             Verdict::Failed(failure) => Err(failure),
         }
     }
 
-    async fn prepare_tree(&self) -> Result<(String, SetAside), Failure> {
+    async fn prepare_tree(&self) -> Result<Tree, Failure> {
         let base = clone(&self.git, &self.brief).await.map_err(|e| self.clone_failure(&e))?;
         let aside = set_aside(&self.git).await;
         let aside =
             aside.map_err(|e| Failure { code: FailureCode::CloneFailed, detail: format!("The working copy cannot be used: {e}.") })?;
         tracing::info!(base, removed = aside.removed.len(), flattened = aside.flattened.len(), "working copy ready");
-        Ok((base, aside))
+        Ok(Tree { base, aside })
     }
 
     /// The change set with its message. One that holds a secret is none (R34): its contents are never blotted out, because
@@ -143,7 +133,7 @@ impl<'a> Task<'a> {
     }
 
     /// Until the deadline, less what reporting takes; half of a time that is too short for that.
-    fn time_left(&self) -> Duration {
+    pub(super) fn time_left(&self) -> Duration {
         let left = self.brief.limits.deadline_at.duration_since(Timestamp::now());
         let left = Duration::try_from(left).unwrap_or_default();
         left.saturating_sub(RESERVE.min(left / 2))
@@ -172,21 +162,16 @@ fn keep_from_agent(work_dir: &Path) {
     }
 }
 
-fn tell<'r>(told: &mut Told, end: &'r AgentEnd) -> Option<&'r Report> {
-    let AgentEnd::Reported(report) = end else { return None };
-    // Whoever reports is not trusted: these are words on one line, whatever else they were.
-    told.agent = Some(cut(&one_line(&report.agent), 100));
-    told.isolation = report.isolation.iter().take(10).map(|s| cut(&one_line(s), 300)).collect();
-    Some(report)
+impl Told {
+    /// Notes who did it and how it was kept apart. Whoever reports is not trusted: these are words on one line, whatever else
+    /// they were.
+    pub(super) fn note(&mut self, end: &AgentEnd) {
+        let AgentEnd::Reported(report) = end else { return };
+        self.agent = Some(cut(&one_line(&report.agent), 100));
+        self.isolation = report.isolation.iter().take(10).map(|s| cut(&one_line(s), 300)).collect();
+    }
 }
 
 fn one_line(text: &str) -> String {
     strip_hidden(text).split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-fn end_name(end: &AgentEnd) -> String {
-    match end {
-        AgentEnd::Reported(report) => format!("{:?}", report.end),
-        other => format!("{other:?}"),
-    }
 }

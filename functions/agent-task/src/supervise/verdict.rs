@@ -1,11 +1,13 @@
 //! What a task came to. Decided by what the tree and the gateway saw; the agent's own word and its exit code only
 //! where those two have nothing to say.
 
+use super::output::{last_lines, named};
 use super::record::{CallEnd, Record};
 use super::relay::AgentEnd;
 use crate::git::changes::ChangesError;
 use crate::job::{ProcessEnd, Report};
 use patchbay_domain::change_set::FileChange;
+use patchbay_domain::markdown::fence;
 use patchbay_domain::task::{Failure, FailureCode, Mode};
 
 /// The longest answer and summary that are handed over, characters.
@@ -55,6 +57,44 @@ fn stopped(report: &Report) -> Option<Failure> {
         ProcessEnd::Exited { .. } if is_disk_full(&report.tail) => disk_full(),
         ProcessEnd::Exited { .. } => None,
     }
+}
+
+/// Why a command that prepares the working copy ends the task; `None` when it did its work.
+pub(crate) fn setup_failure(command: &str, end: &AgentEnd, record: &Record) -> Option<Failure> {
+    let AgentEnd::Reported(report) = end else {
+        return match end {
+            AgentEnd::Deadline => Some(Failure {
+                code: FailureCode::TimedOut,
+                detail: format!("{} was still at work when the run's time was over.", named(command)),
+            }),
+            other => cut_off(other, record),
+        };
+    };
+    let how = match &report.end {
+        ProcessEnd::Exited { code: 0 } => return None,
+        ProcessEnd::Exited { code } => format!("ended with exit code {code}"),
+        ProcessEnd::Killed { signal } => format!("ended with signal {signal}"),
+        _ => return stopped(report),
+    };
+    let said = last_lines(&report.tail);
+    let said =
+        if said.is_empty() { "It printed nothing.".to_owned() } else { format!("The end of what it printed:\n\n{}", fence(&said, "")) };
+    Some(Failure { code: FailureCode::SetupFailed, detail: format!("{} {how}. {said}", named(command)) })
+}
+
+/// Why a check came to no end of its own, if so: a sentence.
+pub(crate) fn check_end(command: &str, end: &AgentEnd) -> Option<String> {
+    let why = match end {
+        AgentEnd::Reported(report) => match &report.end {
+            ProcessEnd::Exited { .. } | ProcessEnd::Killed { .. } => return None,
+            ProcessEnd::OutOfMemory => "needed more memory than its container has",
+            ProcessEnd::Missing { .. } | ProcessEnd::NotStarted { .. } => "could not be started",
+        },
+        AgentEnd::Deadline => "was still at work when the run's time was over",
+        AgentEnd::Gone => "ended with its container, which is what running out of memory looks like",
+        AgentEnd::NeverCame | AgentEnd::Cut => "was not done when the agent's part was over",
+    };
+    Some(format!("{} {why}.", named(command)))
 }
 
 /// What came of the work of an agent that came to its own end.

@@ -1,8 +1,9 @@
 //! What an agent is to this binary: a program that is started with a job and leaves a changed working copy.
 
 use crate::config::{AgentKind, WorkConfig};
-use crate::job::Job;
+use crate::job::{AgentJob, ReadFile};
 use std::ffi::OsString;
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -32,17 +33,39 @@ pub(crate) trait Agent: Send + Sync {
     /// Programs outside the system's folders that it must be able to read.
     fn programs(&self) -> Vec<PathBuf>;
 
-    /// Writes what it needs into its home and returns how to start it.
+    /// Writes what it needs into its home and returns how to start it; called once for each round.
     ///
     /// # Errors
     /// When the home cannot be written.
-    fn prepare(&self, job: &Job, place: &Workplace) -> io::Result<Invocation>;
+    fn prepare(&self, job: &AgentJob, place: &Workplace) -> io::Result<Invocation>;
 
     /// The answer that it declares on its standard output, if it has a way to.
     fn answer(&self, stdout: &str) -> Option<String>;
 
     /// Its standard output without the noise.
     fn said(&self, stdout: &str) -> String;
+}
+
+/// How a command of the workflow's is started: like an agent, and with nothing of its own.
+pub(crate) fn shell(command: &str) -> Invocation {
+    Invocation { program: "/bin/sh".into(), args: vec!["-c".into(), command.into()], environment: Vec::new() }
+}
+
+/// Writes the files that the agent is shown read-only, below its home and so outside of the working copy: what it changes
+/// there is its own copy. Returns where they are.
+///
+/// # Errors
+/// When the home cannot be written.
+pub(crate) fn write_read_files(job: &AgentJob, place: &Workplace) -> io::Result<Vec<PathBuf>> {
+    let write = |file: &ReadFile| {
+        let path = place.home.join("read").join(&file.path);
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        fs::write(&path, &file.text)?;
+        Ok(path)
+    };
+    job.read.iter().map(write).collect()
 }
 
 /// The agent that the configuration names.

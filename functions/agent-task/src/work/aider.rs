@@ -1,8 +1,8 @@
 //! Aider, headless. The flags were measured on 0.86.2: with them and the metadata file it talks to the given address
 //! only, commits nothing, and runs neither linters nor tests.
 
-use super::agent::{Agent, Invocation, Workplace};
-use crate::job::Job;
+use super::agent::{Agent, Invocation, Workplace, write_read_files};
+use crate::job::AgentJob;
 use patchbay_domain::task::{Mode, ModelProvider};
 use serde_json::json;
 use std::ffi::OsString;
@@ -91,7 +91,7 @@ impl Agent for Aider {
         vec![self.program.clone(), self.program.with_file_name("python")]
     }
 
-    fn prepare(&self, job: &Job, place: &Workplace) -> io::Result<Invocation> {
+    fn prepare(&self, job: &AgentJob, place: &Workplace) -> io::Result<Invocation> {
         let model = model_name(job);
         let message = write(&place.home, "message.txt", &job.prompt)?;
         let metadata = write(&place.home, "model-metadata.json", &metadata(&model, job.model.provider).to_string())?;
@@ -124,6 +124,10 @@ impl Agent for Aider {
         if job.mode == Mode::Ask {
             args.extend(["--chat-mode".into(), "ask".into()]);
         }
+        for file in write_read_files(job, place)? {
+            args.extend(["--read".into(), file.into()]);
+        }
+        args.extend(job.files.iter().map(|path| format!("--file={path}").into()));
         Ok(Invocation { program: self.program.clone(), args, environment })
     }
 
@@ -138,7 +142,7 @@ impl Agent for Aider {
 }
 
 /// Aider's name for the model: the provider decides which API it speaks.
-fn model_name(job: &Job) -> String {
+fn model_name(job: &AgentJob) -> String {
     let provider = match job.model.provider {
         ModelProvider::Openai => "openai",
         ModelProvider::Anthropic => "anthropic",

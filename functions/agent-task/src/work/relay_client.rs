@@ -2,7 +2,7 @@
 
 use crate::job::{DONE_ROUTE, HOLD_ROUTE, JOB_ROUTE, Job, Report};
 use anyhow::{Context, Result, bail};
-use reqwest::Client;
+use reqwest::{Client, StatusCode};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -40,9 +40,9 @@ impl RelayClient {
         Ok(Some(Self { client }))
     }
 
-    /// The job, as soon as there is one.
-    pub(crate) async fn job(&self) -> Result<Job> {
-        let response = self.client.get(url(JOB_ROUTE)).send().await.context("asking for the job")?;
+    /// The job after the one of this number (0: the first), as soon as there is one.
+    pub(crate) async fn job(&self, after: u32) -> Result<Job> {
+        let response = self.client.get(url(&format!("{JOB_ROUTE}?after={after}"))).send().await.context("asking for the job")?;
         response.error_for_status()?.json().await.context("reading the job")
     }
 
@@ -54,9 +54,14 @@ impl RelayClient {
         }
     }
 
-    /// Reports how the agent ended.
+    /// Reports how a job ended. That somebody reported it before, in this half's place, is no error: there may be more to do.
     pub(crate) async fn report(&self, report: &Report) -> Result<()> {
-        self.client.post(url(DONE_ROUTE)).json(report).send().await?.error_for_status()?;
+        let response = self.client.post(url(DONE_ROUTE)).json(report).send().await?;
+        if response.status() == StatusCode::CONFLICT {
+            tracing::warn!(number = report.number, "the job was reported before");
+            return Ok(());
+        }
+        response.error_for_status()?;
         Ok(())
     }
 }

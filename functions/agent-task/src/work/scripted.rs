@@ -1,8 +1,9 @@
-//! The scripted agent: does what the `script` block of its prompt says, the same every time. For tests and trials.
+//! The scripted agent: does what the `script` block of its prompt says, and in a round of repair what its `repair` block
+//! says; the same every time. For tests and trials.
 
-use super::agent::{Agent, Invocation, Workplace};
+use super::agent::{Agent, Invocation, Workplace, write_read_files};
 use super::script::PROMPT;
-use crate::job::Job;
+use crate::job::AgentJob;
 use patchbay_domain::task::ModelProvider;
 use std::path::PathBuf;
 use std::{fs, io};
@@ -18,10 +19,11 @@ impl Agent for Scripted {
         Vec::new()
     }
 
-    fn prepare(&self, job: &Job, place: &Workplace) -> io::Result<Invocation> {
+    fn prepare(&self, job: &AgentJob, place: &Workplace) -> io::Result<Invocation> {
         let script = place.home.join("script");
-        fs::write(&script, script_of(&job.prompt))?;
+        fs::write(&script, script_of(&job.prompt, if job.repair { "```repair" } else { "```script" }))?;
         fs::write(place.home.join(PROMPT), &job.prompt)?;
+        write_read_files(job, place)?;
         let route = match job.model.provider {
             ModelProvider::Openai => "/v1/chat/completions",
             ModelProvider::Anthropic => "/v1/messages",
@@ -40,9 +42,9 @@ impl Agent for Scripted {
     }
 }
 
-/// The lines of the prompt's first block that is fenced as ```` ```script ````.
-fn script_of(prompt: &str) -> String {
-    let mut lines = prompt.lines().map(str::trim).skip_while(|l| *l != "```script").skip(1).take_while(|l| *l != "```").peekable();
+/// The lines of the prompt's first block that begins with `fence`.
+fn script_of(prompt: &str, fence: &str) -> String {
+    let mut lines = prompt.lines().map(str::trim).skip_while(|l| *l != fence).skip(1).take_while(|l| *l != "```").peekable();
     if lines.peek().is_none() {
         return "answer The scripted agent found no script in the request.\n".to_owned();
     }
@@ -55,8 +57,10 @@ mod tests {
 
     #[test]
     fn the_script_is_the_first_script_block() {
-        let prompt = "Please\n```rust\nnot this\n```\n```script\nwrite a b\r\n  delete c\n```\nand\n```script\nno\n```\n";
-        assert_eq!(script_of(prompt), "write a b\ndelete c\n");
-        assert!(script_of("nothing").starts_with("answer "));
+        let prompt =
+            "Please\n```rust\nnot this\n```\n```script\nwrite a b\r\n  delete c\n```\nand\n```script\nno\n```\n```repair\ndelete a\n```\n";
+        assert_eq!(script_of(prompt, "```script"), "write a b\ndelete c\n");
+        assert_eq!(script_of(prompt, "```repair"), "delete a\n");
+        assert!(script_of("nothing", "```script").starts_with("answer "));
     }
 }

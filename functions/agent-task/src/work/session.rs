@@ -1,22 +1,23 @@
-//! One job, from the socket to the report.
+//! The jobs, one after the other, from the socket to their reports.
 
-use super::agent::{Agent, Workplace, folders_of, open_agent};
+use super::agent::{Agent, Workplace, folders_of, open_agent, shell};
 use super::namespaces::{NOT_POSSIBLE, end_with_lifeline};
 use super::process::{self, Finished};
 use super::relay_client::RelayClient;
 use super::{filesystem, forward, limits, loopback};
 use crate::config::WorkConfig;
 use crate::git::agent_repository::make_agent_repository;
-use crate::job::{Job, ProcessEnd, Report, SOCKET, TREE};
+use crate::job::{Job, ProcessEnd, Report, SOCKET, TREE, Work};
 use anyhow::{Context, Result};
 use std::fs;
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use tokio::sync::watch;
 use tracing::Instrument;
 
-/// Gets the job, runs the agent, reports. `isolated`: this is the first process of namespaces made for it.
+/// Gets each job, runs the agent or the command, reports. `isolated`: this is the first process of namespaces made for it.
 ///
 /// # Errors
 /// When there is no supervisor to work for. That the namespaces are of no use is exit code 75, before any contact.
@@ -37,26 +38,23 @@ pub(crate) async fn inside(config: &WorkConfig, isolated: bool) -> Result<ExitCo
         return Ok(ExitCode::SUCCESS);
     };
     let port = forward::open_door(socket).await?;
-    let stopped = tokio::spawn({
-        let relay = relay.clone();
-        async move { relay.stopped().await }
-    });
-    let job = match relay.job().await {
-        Ok(job) => job,
-        Err(error) => {
-            tracing::info!(error = format!("{error:#}"), "no job: the supervisor has ended");
-            return Ok(ExitCode::SUCCESS);
+    let stop = watch::Sender::new(false);
+    tokio::spawn({
+        let (relay, stop) = (relay.clone(), stop.clone());
+        async move {
+            relay.stopped().await;
+            stop.send_replace(true);
         }
-    };
-    let session = Session { config, agent, isolated, isolation };
-    let stop = async move {
-        let _ = stopped.await;
-    };
-    let span = tracing::info_span!("work", correlation = job.correlation);
-    if let Some(report) = session.run(&job, port, stop).instrument(span).await {
-        relay.report(&report).await.context("reporting")?;
-    }
+    });
+    let mut session = Session { config, agent, isolated, isolation, furnished: false };
+    session.run_all(&relay, port, &stop).await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Returns when the agent is to stop.
+async fn told(stop: &watch::Sender<bool>) {
+    // The sender is at hand: this cannot fail.
+    let _ = stop.subscribe().wait_for(|stop| *stop).await;
 }
 
 struct Session<'a> {
@@ -64,38 +62,78 @@ struct Session<'a> {
     agent: Box<dyn Agent>,
     isolated: bool,
     isolation: Vec<String>,
+    /// Home and repository are made.
+    furnished: bool,
 }
 
 impl Session<'_> {
+    /// One job after the other, until there is no more work.
+    async fn run_all(&mut self, relay: &RelayClient, model_port: u16, stop: &watch::Sender<bool>) -> Result<()> {
+        let mut done = 0;
+        loop {
+            let job = tokio::select! {
+                job = relay.job(done) => job,
+                () = told(stop) => return Ok(()),
+            };
+            let job = match job {
+                Ok(job) => job,
+                Err(error) => {
+                    tracing::info!(error = format!("{error:#}"), "no job: the supervisor has ended");
+                    return Ok(());
+                }
+            };
+            let span = tracing::info_span!("work", correlation = job.correlation);
+            let Some(report) = self.run(&job, model_port, told(stop)).instrument(span).await else { return Ok(()) };
+            relay.report(&report).await.context("reporting")?;
+            done = job.number;
+        }
+    }
+
     /// The report; `None` when the agent was told to stop and nobody wants one.
-    async fn run(&self, job: &Job, model_port: u16, stop: impl Future<Output = ()>) -> Option<Report> {
+    async fn run(&mut self, job: &Job, model_port: u16, stop: impl Future<Output = ()>) -> Option<Report> {
         let place = Workplace { tree: self.config.work_dir.join(TREE), home: self.config.work_dir.join("home"), model_port };
-        let finished = match self.run_agent(job, &place, stop).await {
+        let finished = match self.run_process(&job.work, &place, stop).await {
             Ok(finished) => finished?,
             Err(detail) => Finished { end: detail, stdout: String::new(), tail: String::new() },
         };
         if let Err(error) = open_to_group(&place.tree) {
             tracing::warn!(%error, "some files of the agent's may stay closed to the supervisor");
         }
+        let by_agent = matches!(job.work, Work::Agent(_));
         Some(Report {
+            number: job.number,
             agent: self.agent.name(),
             end: finished.end,
-            answer: self.agent.answer(&finished.stdout),
-            said: self.agent.said(&finished.stdout),
+            answer: self.agent.answer(&finished.stdout).filter(|_| by_agent),
+            said: if by_agent { self.agent.said(&finished.stdout) } else { String::new() },
             tail: finished.tail,
             isolation: self.isolation.clone(),
         })
     }
 
-    async fn run_agent(&self, job: &Job, place: &Workplace, stop: impl Future<Output = ()>) -> Result<Option<Finished>, ProcessEnd> {
+    async fn run_process(
+        &mut self,
+        work: &Work,
+        place: &Workplace,
+        stop: impl Future<Output = ()>,
+    ) -> Result<Option<Finished>, ProcessEnd> {
         let not_started = |what: &str, e: &dyn std::fmt::Display| ProcessEnd::NotStarted { detail: format!("{what}: {e}") };
-        make_home(&place.home).map_err(|e| not_started("its home", &e))?;
-        make_agent_repository(&place.tree, &self.config.path).await.map_err(|e| not_started("its repository", &e))?;
-        let invocation = self.agent.prepare(job, place).map_err(|e| not_started("its files", &e))?;
+        if !self.furnished {
+            make_home(&place.home).map_err(|e| not_started("its home", &e))?;
+            make_agent_repository(&place.tree, &self.config.path).await.map_err(|e| not_started("its repository", &e))?;
+            self.furnished = true;
+        }
+        let invocation = match work {
+            Work::Agent(job) => self.agent.prepare(job, place).map_err(|e| not_started("its files", &e))?,
+            Work::Shell { command } => shell(command),
+        };
         if !invocation.program.exists() {
             return Err(ProcessEnd::Missing { program: invocation.program.display().to_string() });
         }
-        tracing::info!(agent = self.agent.name(), "the agent starts");
+        match work {
+            Work::Agent(_) => tracing::info!(agent = self.agent.name(), "the agent starts"),
+            Work::Shell { .. } => tracing::info!("a command of the workflow starts"),
+        }
         let run = process::run(&invocation, &place.tree, &place.home, &self.config.path, self.isolated, stop);
         run.await.map_err(|e| not_started("its program", &e))
     }

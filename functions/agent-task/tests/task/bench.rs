@@ -5,7 +5,9 @@ use super::git_server::{TOKEN, git, serve};
 use jiff::{SignedDuration, Timestamp};
 use patchbay_domain::event::{Repository, SubjectKind};
 use patchbay_domain::ids::RunId;
-use patchbay_domain::task::{Brief, BriefThread, FailureCode, Limits, Mode, ModelProvider, ModelSettings, TaskOutcome, TaskResult};
+use patchbay_domain::task::{
+    Brief, BriefOptions, BriefThread, FailureCode, Limits, Mode, ModelProvider, ModelSettings, TaskOutcome, TaskResult,
+};
 use serde_json::json;
 use std::fs;
 use std::path::Path;
@@ -31,6 +33,7 @@ pub(crate) struct Setup {
     pub(crate) prompt: String,
     pub(crate) model: Model,
     pub(crate) limits: Limits,
+    pub(crate) options: BriefOptions,
     pub(crate) branch: String,
     pub(crate) token: String,
     pub(crate) environment: Vec<(&'static str, String)>,
@@ -51,6 +54,7 @@ impl Setup {
                 commit: Commit::Text("feat(hello): greet the world\n\nIt was silent."),
             },
             limits: Limits { deadline_at, max_files: 100, max_file_bytes: 1 << 20, max_total_bytes: 4 << 20 },
+            options: BriefOptions::default(),
             branch: "main".to_owned(),
             token: TOKEN.to_owned(),
             environment: Vec::new(),
@@ -62,6 +66,18 @@ impl Setup {
     /// Puts more into the base commit than `README.md`.
     pub(crate) fn files(mut self, write: impl FnOnce(&Path) + 'static) -> Self {
         self.files = Box::new(write);
+        self
+    }
+
+    pub(crate) fn setup(mut self, commands: &[&str]) -> Self {
+        self.options.setup = commands.iter().map(|command| (*command).to_owned()).collect();
+        self
+    }
+
+    /// The workflow's check, and what the scripted agent does when it failed.
+    pub(crate) fn verify(mut self, command: &str, repair: &str) -> Self {
+        self.options.verify = Some(command.to_owned());
+        self.prompt = format!("{}\n\n```repair\n{repair}\n```", self.prompt);
         self
     }
 
@@ -93,6 +109,7 @@ impl Setup {
             base_branch: self.branch,
             model: ModelSettings { provider: ModelProvider::Openai, model: "test".into(), edit_format: None, settings_file: None },
             limits: self.limits,
+            options: self.options,
         };
         let gateway = Gateway::start(brief, self.model).await;
         (self.before)(&gateway);

@@ -6,4 +6,5 @@ mod failures;
 mod gateway;
 mod git_server;
 mod journeys;
+mod rounds;
 mod sandbox;

@@ -2,6 +2,7 @@
 
 use super::Gateway;
 use super::meter::Prices;
+use crate::config::{model_not_allowed, read_allowed_models};
 use crate::dispatch::Dispatch;
 use patchbay_aws::blobs::Blobs;
 use patchbay_aws::config::{AwsConfig, EnvReader};
@@ -9,7 +10,8 @@ use patchbay_aws::queue::Queue;
 use patchbay_aws::secrets::Secrets;
 use patchbay_aws::tables::runs::RunsTable;
 use patchbay_aws::vault::Vault;
-use patchbay_domain::task::ModelProvider;
+use patchbay_domain::policy::AllowedModels;
+use patchbay_domain::task::{Failure, ModelProvider};
 use std::time::Duration;
 
 /// A model that thinks may be silent for long; the function itself ends after 15 minutes.
@@ -27,6 +29,15 @@ pub struct GatewayConfig {
     pub model: String,
     /// `MODEL_PRICE_INPUT`, `MODEL_PRICE_OUTPUT`: dollars per million tokens.
     pub prices: Prices,
+    /// `MODEL_ALLOWED`: what a run may name instead, with prices where they are known.
+    pub allowed: AllowedModels,
+}
+
+/// The model that a run's calls go to, and what they are counted with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct RunModel {
+    pub(super) name: String,
+    pub(super) prices: Prices,
 }
 
 impl GatewayConfig {
@@ -48,7 +59,22 @@ impl GatewayConfig {
         };
         let prices = Prices::per_million(price("MODEL_PRICE_INPUT"), price("MODEL_PRICE_OUTPUT"));
         let model = env.optional("MODEL_NAME").unwrap_or_default();
-        Self { model_secret_id: env.required("SECRET_MODEL_ID"), provider, model, prices }
+        let allowed = read_allowed_models(env);
+        Self { model_secret_id: env.required("SECRET_MODEL_ID"), provider, model, prices, allowed }
+    }
+
+    /// The model of a run that names one, or the configured one. One without a price of its own is counted with the
+    /// configured model's.
+    ///
+    /// # Errors
+    /// The failure of a run whose model the operator does not allow (any more).
+    pub(super) fn model_of(&self, named: Option<&str>) -> Result<RunModel, Failure> {
+        let Some(name) = named.filter(|named| *named != self.model) else {
+            return Ok(RunModel { name: self.model.clone(), prices: self.prices });
+        };
+        let entry = self.allowed.find(name).ok_or_else(|| model_not_allowed(name))?;
+        let prices = entry.price.map_or(self.prices, |(input, output)| Prices::per_million(input, output));
+        Ok(RunModel { name: name.to_owned(), prices })
     }
 }
 

@@ -1,5 +1,5 @@
-//! The model relay: the agent's request, bounded, with our key, to the one configured model; the answer streamed back
-//! as it comes. Every call is paid for before it is made and settled when it is over, however it ends.
+//! The model relay: the agent's request, bounded, with our key, to the one model of its run, whichever it asks for; the
+//! answer streamed back as it comes. Every call is paid for before it is made and settled when it is over, however it ends.
 
 use super::Gateway;
 use super::capability::Capability;
@@ -45,8 +45,8 @@ impl Gateway {
     /// Calls: three reads, two writes, one call of the provider.
     ///
     /// # Errors
-    /// 401, 409 when the run is over, 400 for what cannot be asked, 402 when the run's budget is spent, 503 while no
-    /// model is configured; what the provider refuses is passed on without its details about our account.
+    /// 401, 409 when the run is over, 400 for what cannot be asked, 402 when the run's budget is spent, 403 when the
+    /// run's model is not allowed, 503 while none is configured; what the provider refuses is passed on without its details about our account.
     pub async fn call_model(&self, authorization: Option<&str>, provider: ModelProvider, body: &[u8]) -> Result<Reply, GatewayError> {
         let capability = self.authenticate(authorization).await?;
         let run = self.load_active(&capability).await?;
@@ -54,8 +54,10 @@ impl Gateway {
             return Err(GatewayError::new(404, "model_refused", "the configured model has another kind of API"));
         }
         let target = self.target().await?;
-        let request = ModelRequest::parse(provider, body, &self.config.model).map_err(GatewayError::bad_request)?;
-        let (request, call) = self.reserve(&capability, &run, request).await?;
+        let model = self.config.model_of(run.request.options.model.as_deref());
+        let model = model.map_err(|failure| GatewayError::new(403, "model_not_allowed", failure.detail))?;
+        let request = ModelRequest::parse(provider, body, &model.name).map_err(GatewayError::bad_request)?;
+        let (request, call) = self.reserve(&capability, &run, request, model.prices).await?;
         match self.send(&target, &request).await {
             Ok(response) if response.status().is_success() => Ok(call.relay(response)),
             Ok(response) => {
@@ -94,10 +96,16 @@ impl Gateway {
     }
 
     /// Sets aside what the call may cost; of a nearly spent budget, what a short answer may cost.
-    async fn reserve(&self, capability: &Capability, run: &Run, request: ModelRequest) -> Result<(ModelRequest, Call), GatewayError> {
+    async fn reserve(
+        &self,
+        capability: &Capability,
+        run: &Run,
+        request: ModelRequest,
+        prices: Prices,
+    ) -> Result<(ModelRequest, Call), GatewayError> {
         let modest = request.modest();
         for request in std::iter::once(request).chain(modest) {
-            let reserved = request.estimate.cost(self.config.prices);
+            let reserved = request.estimate.cost(prices);
             let runs = &self.dispatch.runs;
             if runs.reserve(&capability.workspace, &capability.run, reserved, run.budget_microusd).await? == Reservation::Reserved {
                 let call = Call {
@@ -105,7 +113,7 @@ impl Gateway {
                     capability: capability.clone(),
                     meter: Meter::new(self.config.provider, request.stream),
                     estimate: request.estimate,
-                    prices: self.config.prices,
+                    prices,
                     reserved,
                 };
                 return Ok((request, call));

@@ -158,7 +158,9 @@ fn keep_back(result: &mut TaskResult, secrets: &Secrets) -> u32 {
         TaskOutcome::Answer { text } => Some(text),
         TaskOutcome::Failed { failure } => Some(&mut failure.detail),
     };
-    for text in outcome.into_iter().chain(&mut result.summary).chain([&mut result.agent]).chain(&mut result.isolation) {
+    let verify = result.verify.as_mut().map(|report| &mut report.output);
+    let told = result.isolation.iter_mut().chain(&mut result.notes);
+    for text in outcome.into_iter().chain(&mut result.summary).chain([&mut result.agent]).chain(verify).chain(told) {
         if secrets.scan(&text).is_some() {
             found += 1;
             *text = secrets.redact(text);
@@ -202,6 +204,7 @@ mod tests {
             let words = "see canary-of-the-gateway";
             serde_json::from_value(json!({
                 "run": "run_1", "attempt": 1, "outcome": outcome, "summary": words, "agent": words, "isolation": [words],
+                "verify": { "command": "make", "outcome": "failed", "output": words }, "notes": [words],
             }))
             .unwrap()
         };
@@ -210,10 +213,10 @@ mod tests {
             "files": [{ "path": "a", "change": { "kind": "write", "mode": "100644", "content": { "text": "canary-of-the-gateway" }, "added": true } }],
         });
         for (outcome, expected) in [
-            (json!({ "kind": "changes", "change_set": change_set }), 4),
-            (json!({ "kind": "answer", "text": hex::encode("canary-of-the-gateway") }), 4),
-            (json!({ "kind": "failed", "failure": { "code": "budget", "detail": "canary-of-the-gateway" } }), 4),
-            (json!({ "kind": "answer", "text": "nothing" }), 3),
+            (json!({ "kind": "changes", "change_set": change_set }), 6),
+            (json!({ "kind": "answer", "text": hex::encode("canary-of-the-gateway") }), 6),
+            (json!({ "kind": "failed", "failure": { "code": "budget", "detail": "canary-of-the-gateway" } }), 6),
+            (json!({ "kind": "answer", "text": "nothing" }), 5),
         ] {
             let mut result = result(outcome);
             assert_eq!(keep_back(&mut result, &secrets), expected);

@@ -65,6 +65,7 @@ impl Matcher {
         let delivery = match message {
             EventMessage::V1(delivery) => delivery,
             EventMessage::StopV1(order) => return self.obey(&order).await,
+            EventMessage::StartV1(order) => return Ok(Handled::Drop(format!("nothing starts on {} yet", order.id))),
         };
         patchbay_aws::telemetry::correlate(delivery.id.as_str());
         let taken = self.take(&delivery, ends_at).await;

@@ -6,7 +6,7 @@ use patchbay_domain::event::{Actor, ActorKind, Repository};
 use patchbay_domain::ids::{ConnectionId, DeliveryId, WorkspaceId};
 use patchbay_domain::run::apply::accept;
 use patchbay_domain::run::state::{NewRun, PushedBranch, Request, ThreadRef};
-use patchbay_domain::task::TaskResult;
+use patchbay_domain::task::{TaskResult, VerifyOutcome, VerifyReport};
 
 fn run(state: State) -> Run {
     let workspace = WorkspaceId::of_account("github", 9);
@@ -61,6 +61,8 @@ fn stored(outcome: TaskOutcome) -> StoredResult {
             agent: "aider 0.86.2".to_owned(),
             isolation: Vec::new(),
             kept_back: 0,
+            verify: None,
+            notes: Vec::new(),
         },
         usage: Usage { model_calls: 1, input_tokens: 10, output_tokens: 5, cost_microusd: 0 },
     }
@@ -151,6 +153,7 @@ fn every_failure_says_what_to_do_next() {
     use FailureCode::*;
     for code in [
         NoModel,
+        ModelNotAllowed,
         ModelRefused,
         ModelUnavailable,
         Budget,
@@ -158,6 +161,7 @@ fn every_failure_says_what_to_do_next() {
         OutOfMemory,
         DiskFull,
         CloneFailed,
+        SetupFailed,
         AgentCrashed,
         AgentMissing,
         NothingToDo,
@@ -184,4 +188,36 @@ fn an_added_commit_is_named() {
         existing_pull_request: Some(7),
     });
     assert!(status_message(&updated, None).contains("added commit 01234567"));
+}
+
+fn checked(outcome: VerifyOutcome, output: &str) -> StoredResult {
+    let mut result = changes();
+    result.result.verify = Some(VerifyReport { command: "make `lint`\n&& make test".to_owned(), outcome, output: output.to_owned() });
+    result.result.notes = vec!["The agent was not shown `docs/AGENTS.md`: it is not in the repository.".to_owned()];
+    result
+}
+
+#[test]
+fn what_the_check_said_is_told_in_the_pull_request_and_in_the_thread() {
+    let done = |updated| State::Succeeded {
+        outcome: Outcome::PullRequest { number: 8, url: "https://github.com/acme/hello/pull/8".into(), updated },
+    };
+    let failed = "error: unused\n```\n@octocat fixes #99 <img src=x>\n````";
+    let mut texts = Vec::new();
+    for (outcome, output) in [(VerifyOutcome::Passed, ""), (VerifyOutcome::PassedAfterRepair, ""), (VerifyOutcome::Failed, failed)] {
+        let result = checked(outcome, output);
+        let body = pull_request_body(&run(State::Applying), &result, "patchbay");
+        let (_, sections) = body.split_once("### Check").unwrap();
+        texts.push(format!("### Check{}", sections.split_once("### Files").unwrap().0));
+        texts.push(status_message(&run(done(false)), Some(&result)));
+    }
+    texts.push(status_message(&run(done(true)), Some(&checked(VerifyOutcome::Failed, ""))));
+    insta::assert_snapshot!(texts.join("\n=====\n"));
+}
+
+#[test]
+fn a_setup_that_failed_is_told_with_what_it_printed_and_cannot_leave_its_quote() {
+    let detail = "`npm ci` ended with exit code 1. The end of what it printed:\n\n```\nno such package @acme/x\nfixes #99\n```";
+    let failed = run(State::Failed { failure: Failure::new(FailureCode::SetupFailed, detail) });
+    insta::assert_snapshot!(format!("{}\n=====\n{}", status_message(&failed, None), why_message(Some(&failed))));
 }

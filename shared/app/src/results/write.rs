@@ -101,6 +101,10 @@ impl Results {
     }
 
     async fn target(&self, run: &Run, at: &RepoAt) -> Result<Result<Target, Failure>, ForgeError> {
+        if let Some(base) = &run.request.options.base {
+            let there = self.services.forge.branch_head(at, base).await?.is_some();
+            return Ok(if there { Ok(Target::New { base: base.clone() }) } else { Err(messages::no_base_failure(base)) });
+        }
         let Some(thread) = run.thread.as_ref().filter(|thread| thread.kind == SubjectKind::PullRequest) else {
             let base = match &run.repository.default_branch {
                 Some(branch) => Some(branch.clone()),
@@ -163,7 +167,7 @@ impl Results {
         let title = crate::status::outbound(self.services.known_secrets(), run, messages::pull_request_title(&change_set.commit_message));
         let body =
             crate::status::outbound(self.services.known_secrets(), run, messages::pull_request_body(run, stored, &self.services.mention));
-        let new = NewPullRequest { head: &branch.name, base: &branch.base, title: &title, body: &body, draft: false };
+        let new = NewPullRequest { head: &branch.name, base: &branch.base, title: &title, body: &body, draft: run.request.options.draft };
         let pull = forge.open_pull_request(&at, &new).await?;
         Ok(Input::PullRequestReady { number: pull.number, url: pull.url, updated: false })
     }
@@ -171,7 +175,8 @@ impl Results {
 
 /// Why this change set must not be written: the rules of R30 and R31, and R34's scan of everything that would leave.
 fn refusal(run: &Run, changes: &ChangeSet, secrets: &Secrets) -> Option<Failure> {
-    if let Err(refusals) = validate(changes, &Policy::default()) {
+    let policy = Policy { allowed_paths: run.request.options.paths.clone(), ..Policy::default() };
+    if let Err(refusals) = validate(changes, &policy) {
         let listed: Vec<String> = refusals.iter().take(10).map(ToString::to_string).collect();
         let code = if refusals.iter().all(|r| r.code() == FailureCode::TooLarge) { FailureCode::TooLarge } else { FailureCode::Blocked };
         return Some(Failure::new(code, &listed.join("; ")));

@@ -9,6 +9,7 @@ mod ecs;
 mod effects;
 mod launch;
 mod matching;
+mod options;
 mod reap;
 mod redelivery;
 mod runs;

@@ -100,7 +100,8 @@ impl Stage {
     /// The task's result is stored, and nobody has been told.
     pub(crate) async fn store_result(&self, run: &Run, attempt: u32, outcome: TaskOutcome) {
         let (summary, isolation, agent) = (None, Vec::new(), "scripted".to_owned());
-        let result = TaskResult { run: run.id.clone(), attempt, outcome, summary, agent, isolation, kept_back: 0 };
+        let result =
+            TaskResult { run: run.id.clone(), attempt, outcome, summary, agent, isolation, kept_back: 0, verify: None, notes: Vec::new() };
         let stored = serde_json::to_vec(&StoredResult { result, usage: Usage::default() }).unwrap();
         self.blobs().put(&result_key(&run.workspace, &run.id, attempt), stored, "application/json").await.unwrap();
     }

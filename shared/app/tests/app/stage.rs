@@ -27,6 +27,7 @@ use patchbay_domain::command::Names;
 use patchbay_domain::envelope::RunMessage;
 use patchbay_domain::event::{Provider, Repository};
 use patchbay_domain::ids::{ConnectionId, WorkspaceId};
+use patchbay_domain::policy::AllowedModels;
 use patchbay_domain::run::{Place, Run};
 use patchbay_domain::task::{ModelProvider, ModelSettings};
 use patchbay_forge::{Forge, GithubConfig, RepoAt, open_github};
@@ -121,7 +122,7 @@ impl Stage {
             tasks: Tasks::new(&aws, tasks),
             vault: self.vault(),
             task: TaskConfig { gateway_url: "https://gateway.example".into() },
-            agent: AgentConfig { model: Some(model) },
+            agent: AgentConfig { model: Some(model), allowed: AllowedModels::parse("small,vendor/*").unwrap() },
             capacity: CAPACITY,
         }
     }

@@ -56,6 +56,22 @@ fn ordinary_paths_are_written() {
 }
 
 #[test]
+fn a_workflow_may_narrow_what_is_touched() {
+    let policy = |paths: &[&str]| Policy { allowed_paths: paths.iter().map(|p| (*p).to_owned()).collect(), ..Policy::default() };
+    let docs = policy(&["docs/**", "!docs/drafts/**", "docs/drafts/ok.md"]);
+    let got = refusals(vec![text("docs/a.md"), text("docs/drafts/x.md"), text("docs/drafts/ok.md"), delete("src/main.rs")], &docs);
+    let taken_out = Why::TakenOut { pattern: "!docs/drafts/**".into() };
+    assert_eq!(got, [("docs/drafts/x.md".to_owned(), taken_out), ("src/main.rs".to_owned(), Why::OutsidePaths)]);
+    let everything = policy(&["**"]);
+    assert!(
+        matches!(&refusals(vec![text(".github/workflows/x.yml")], &everything)[..], [(_, Why::Protected { .. })]),
+        "never more than the policy"
+    );
+    let wrong = refusals(vec![text("docs/a.md")], &policy(&["!docs/**"]));
+    assert!(matches!(&wrong[..], [(path, Why::BadPaths(_))] if path.is_empty()), "{wrong:?}");
+}
+
+#[test]
 fn paths_that_mean_something_else_somewhere_are_refused() {
     for (path, why) in [
         ("", Why::BadLength),

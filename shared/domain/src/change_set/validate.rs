@@ -5,6 +5,7 @@ use super::path::{check_path, same_name};
 use super::{Change, ChangeSet, Content, FileChange};
 use crate::policy::Policy;
 use crate::task::FailureCode;
+use crate::trigger::{PatternError, PatternList, Selection};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::collections::{HashMap, HashSet};
@@ -65,6 +66,12 @@ pub enum Why {
     BadEncoding,
     #[error("is protected (`{pattern}`)")]
     Protected { pattern: String },
+    #[error("is outside of what this workflow may change (`paths`)")]
+    OutsidePaths,
+    #[error("is taken out of what this workflow may change (`paths`: `{pattern}`)")]
+    TakenOut { pattern: String },
+    #[error("cannot be checked, because `paths` of the workflow is wrong: {0}")]
+    BadPaths(String),
 }
 
 impl Refusal {
@@ -102,9 +109,16 @@ pub fn validate(change_set: &ChangeSet, policy: &Policy) -> Result<(), Vec<Refus
     if count > policy.max_files {
         refuse("", Why::TooManyFiles { count, max: policy.max_files });
     }
+    let paths = match allowed_paths(policy) {
+        Ok(paths) => paths,
+        Err(why) => {
+            refuse("", why);
+            None
+        }
+    };
     let mut total = 0_usize;
     for file in &change_set.files {
-        match check_file(file, policy) {
+        match check_file(file, policy).and_then(|bytes| check_allowed(&file.path, paths.as_ref()).map(|()| bytes)) {
             Ok(bytes) => total = total.saturating_add(bytes),
             Err(why) => refuse(&file.path, why),
         }
@@ -116,6 +130,23 @@ pub fn validate(change_set: &ChangeSet, policy: &Policy) -> Result<(), Vec<Refus
         refuse(path, why);
     }
     if refusals.is_empty() { Ok(()) } else { Err(refusals) }
+}
+
+/// The patterns of the paths that may be touched, if the policy has any.
+fn allowed_paths(policy: &Policy) -> Result<Option<PatternList>, Why> {
+    if policy.allowed_paths.is_empty() {
+        return Ok(None);
+    }
+    let wrong = |errors: Vec<(usize, PatternError)>| errors.into_iter().map(|(_, error)| error.to_string()).collect::<Vec<_>>().join("; ");
+    PatternList::parse(&policy.allowed_paths).map(Some).map_err(|errors| Why::BadPaths(wrong(errors)))
+}
+
+fn check_allowed(path: &str, paths: Option<&PatternList>) -> Result<(), Why> {
+    match paths.map(|paths| paths.select(path)) {
+        None | Some(Selection::Included(_)) => Ok(()),
+        Some(Selection::Excluded(pattern)) => Err(Why::TakenOut { pattern: pattern.to_owned() }),
+        Some(Selection::None) => Err(Why::OutsidePaths),
+    }
 }
 
 fn is_commit(sha: &str) -> bool {

@@ -98,6 +98,7 @@ pub struct Request {
     pub label: Option<String>,
     #[serde(default)]
     pub authority: Authority,
+    /// How the agent is to work; the deployment's ways if empty.
     #[serde(default)]
     pub options: AgentOptions,
 }

@@ -2,7 +2,7 @@ use super::*;
 use patchbay_domain::change_set::Change;
 
 fn report(end: ProcessEnd) -> Report {
-    Report { agent: "a".into(), end, answer: None, said: String::new(), tail: String::new(), isolation: Vec::new() }
+    Report { number: 1, agent: "a".into(), end, answer: None, said: String::new(), tail: String::new(), isolation: Vec::new() }
 }
 
 fn done() -> Report {

@@ -1,11 +1,13 @@
 use super::*;
+use crate::job::ReadFile;
 use patchbay_domain::task::ModelSettings;
 
 fn invocation(mode: Mode, provider: ModelProvider, format: Option<&str>, settings: Option<&str>) -> (Invocation, tempfile::TempDir) {
     let home = tempfile::tempdir().unwrap();
     let (edit_format, settings_file) = (format.map(str::to_owned), settings.map(str::to_owned));
     let model = ModelSettings { provider, model: "m-1".into(), edit_format, settings_file };
-    let job = Job { correlation: String::new(), mode, prompt: "Do /this.\n".into(), model };
+    let read = vec![ReadFile { path: "docs/AGENTS.md".into(), text: "Be brief.".into() }];
+    let job = AgentJob { mode, prompt: "Do /this.\n".into(), model, read, files: vec!["-odd name".into()], repair: false };
     let place = Workplace { tree: "/tree".into(), home: home.path().into(), model_port: 4711 };
     (Aider::new("/opt/aider/bin/aider".into()).prepare(&job, &place).unwrap(), home)
 }
@@ -42,4 +44,12 @@ fn mode_edit_format_and_settings_become_flags() {
 fn noise_is_not_an_answer() {
     let stdout = "Aider v0.86.2\nModel: openai/m with whole edit format\nGit repo: .git with 1 files\nRepo-map: disabled\n\nIt greets.\n\nTokens: 1 sent\n";
     assert_eq!(Aider::new("a".into()).said(stdout), "It greets.");
+}
+
+#[test]
+fn files_to_read_lie_outside_of_the_working_copy_and_no_path_is_a_flag() {
+    let (change, home) = invocation(Mode::Change, ModelProvider::Openai, None, None);
+    let copy = home.path().join("read/docs/AGENTS.md");
+    assert!(has(&change, &["--read", copy.to_str().unwrap()]) && has(&change, &["--file=-odd name"]), "{:?}", change.args);
+    assert_eq!(fs::read_to_string(copy).unwrap(), "Be brief.");
 }

@@ -11,10 +11,11 @@ use jiff::{SignedDuration, Timestamp};
 use patchbay_aws::blobs::Blobs;
 use patchbay_aws::queue::Queue;
 use patchbay_aws::secrets::Secrets;
-use patchbay_aws::tables::runs::RunsTable;
+use patchbay_aws::tables::runs::{RunsTable, Save};
 use patchbay_aws::vault::Vault;
 use patchbay_domain::event::{Actor, ActorKind, Repository, SubjectKind};
 use patchbay_domain::ids::{ConnectionId, DeliveryId, RunId, WorkspaceId};
+use patchbay_domain::policy::AllowedModels;
 use patchbay_domain::run::apply::accept;
 use patchbay_domain::run::state::{NewRun, Request, ThreadRef};
 use patchbay_domain::run::{Input, Run, State, apply};
@@ -45,6 +46,7 @@ impl World {
             provider: ModelProvider::Openai,
             model: "the-model".into(),
             prices: Prices::per_million(1.0, 10.0),
+            allowed: AllowedModels::default(),
         };
         change(&mut config);
         let gateway = Gateway {
@@ -96,6 +98,14 @@ impl World {
 
     async fn stored_run(&self) -> Run {
         self.gateway.dispatch.runs.load(&self.run.workspace, &self.run.id).await.unwrap().unwrap()
+    }
+
+    /// The run's workflow names this model.
+    async fn name_model(&self, model: Option<&str>) {
+        let mut run = self.stored_run().await;
+        let version = run.version;
+        run.request.options.model = model.map(str::to_owned);
+        assert_eq!(self.gateway.dispatch.runs.save(&run, version).await.unwrap(), Save::Saved);
     }
 
     async fn usage(&self) -> Usage {

@@ -162,3 +162,24 @@ async fn a_free_model_is_counted_all_the_same() {
     bytes_of(world.gateway.call_model(Some(&bearer), OPENAI, &ask(1000)).await.unwrap()).await;
     assert_eq!(world.usage().await, Usage { model_calls: 1, input_tokens: 100, output_tokens: 20, cost_microusd: 0 });
 }
+
+#[tokio::test]
+async fn a_run_may_name_another_model_that_the_operator_allows() {
+    let world = World::with_config(|config| config.allowed = AllowedModels::parse("small=0.5/1,vendor/*").unwrap()).await;
+    let bearer = world.exchange().await;
+    for (model, microusd) in [("small", 70), ("vendor/new", 300), ("the-model", 300)] {
+        let spent = world.usage().await.cost_microusd;
+        world.name_model(Some(model)).await;
+        world.cloud.script_json(200, completion(100, 20));
+        bytes_of(world.gateway.call_model(Some(&bearer), OPENAI, &ask(1000)).await.unwrap()).await;
+        let (_, _, body) = world.cloud.model_call(world.cloud.model_calls() - 1);
+        assert_eq!(body["model"], model, "whatever the agent asks for");
+        assert_eq!(world.usage().await.cost_microusd - spent, microusd, "{model}: its own price, or the configured model's");
+    }
+    world.name_model(Some("gpt-expensive")).await;
+    let calls = world.cloud.model_calls();
+    let error = world.gateway.call_model(Some(&bearer), OPENAI, &ask(1000)).await.err().unwrap();
+    assert_eq!((error.status, error.code), (403, "model_not_allowed"));
+    assert!(error.message.contains("`gpt-expensive`"), "{error}");
+    assert_eq!(world.cloud.model_calls(), calls, "the provider was not asked");
+}
