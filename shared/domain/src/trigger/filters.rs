@@ -23,7 +23,8 @@ pub struct Filters {
     pub tags_ignore: Option<Vec<String>>,
     pub paths: Option<Vec<String>>,
     pub paths_ignore: Option<Vec<String>>,
-    /// Logins (patterns), `@org/team`, `write` and the other permission words, `app:<id>`, `*` for anybody; `!` negates.
+    /// Logins (patterns), `@org/team`, `write` and the other permission words, `app:<id>`, an account's numeric id, `*` for
+    /// anybody; `!` negates, the last that is true decides. Only negated ones leave the rest to the default.
     pub authors: Option<Vec<String>>,
     /// Patterns; on `labeled` and `unlabeled` that very label, else any of the thread's.
     pub labels: Option<Vec<String>>,
