@@ -66,7 +66,7 @@ pub fn compile(trigger: &Trigger) -> Result<CompiledTrigger, Vec<FilterProblem>>
         },
         paths: problems.either("paths", &filters.paths, "paths-ignore", &filters.paths_ignore),
         authors: problems.authors(&filters.authors, &rules),
-        ignore_bots: filters.ignore_bots.unwrap_or(true),
+        ignore_bots: filters.ignore_bots.unwrap_or(!rules.told_by_apps),
         forks: filters.forks.unwrap_or(false),
         draft: filters.draft,
         labels: problems.caseless("labels", &filters.labels),

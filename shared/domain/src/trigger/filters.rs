@@ -36,7 +36,7 @@ pub struct Filters {
     pub draft: Option<bool>,
     /// Whether pull requests from forks count; default false.
     pub forks: Option<bool>,
-    /// Whether what bots and Apps do is ignored; default true. Apps named in `authors` by id are let through.
+    /// Whether what bots and Apps do is ignored; default true, but for what Apps tell by nature (deployments, workflow runs, checks). Apps named in `authors` by id are let through.
     #[serde(rename = "ignore_bots")]
     pub ignore_bots: Option<bool>,
     /// Names of the forge's own workflows or checks (patterns), for `workflow_run`, `check_run`, `check_suite`.

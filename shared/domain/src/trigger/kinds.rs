@@ -19,6 +19,8 @@ pub struct Rules {
     pub from_forks: bool,
     /// Without `authors`, whoever did it has to have write permission: words and acts that anybody can bring about.
     pub needs_permission: bool,
+    /// Apps tell it by nature, so that bots are no exception: `ignore_bots` is false unless it is written.
+    pub told_by_apps: bool,
 }
 
 /// The keys of all filters, in the order of the documentation.
@@ -53,18 +55,20 @@ pub fn rules(kind: EventKind) -> Rules {
         conclusions: &[],
         from_forks: false,
         needs_permission: false,
+        told_by_apps: false,
     };
     match kind {
-        EventKind::Push | EventKind::Deployment | EventKind::Schedule => plain,
+        EventKind::Push | EventKind::Schedule => plain,
+        EventKind::Deployment => Rules { told_by_apps: true, ..plain },
         EventKind::PullRequest | EventKind::PullRequestReviewComment => Rules { from_forks: true, needs_permission: true, ..plain },
         EventKind::PullRequestReview => Rules { from_forks: true, needs_permission: true, conclusions: &REVIEW_STATES, ..plain },
         EventKind::Issues | EventKind::IssueComment | EventKind::Discussion | EventKind::DiscussionComment => {
             Rules { needs_permission: true, ..plain }
         }
         EventKind::Release | EventKind::Create | EventKind::Delete | EventKind::Manual => Rules { needs_permission: true, ..plain },
-        EventKind::DeploymentStatus => Rules { conclusions: &DEPLOYMENT_STATES, ..plain },
+        EventKind::DeploymentStatus => Rules { told_by_apps: true, conclusions: &DEPLOYMENT_STATES, ..plain },
         EventKind::WorkflowRun | EventKind::CheckRun | EventKind::CheckSuite => {
-            Rules { from_forks: true, conclusions: &CHECK_CONCLUSIONS, ..plain }
+            Rules { from_forks: true, told_by_apps: true, conclusions: &CHECK_CONCLUSIONS, ..plain }
         }
     }
 }

@@ -68,6 +68,15 @@ fn bots_and_apps_are_ignored_unless_all_are_let_in_or_this_one_by_its_id() {
 }
 
 #[test]
+fn what_apps_tell_by_nature_counts_unless_bots_are_ignored() {
+    for kind in [EventKind::WorkflowRun, EventKind::CheckRun, EventKind::CheckSuite] {
+        let event = || by(bot(41_898_282, "github-actions[bot]"), check(kind, "CI", Some("main"), "failure"));
+        assert!(starts(kind, json!({}), &event()), "{kind:?}");
+        assert!(!starts(kind, json!({ "ignore_bots": true }), &event()), "{kind:?}");
+    }
+}
+
+#[test]
 fn who_is_named_by_id_is_still_kept_out_by_a_later_exclusion() {
     let filters = json!({ "authors": ["29139614", "!renovate[bot]"] });
     assert!(!starts(EventKind::Issues, filters, &by(bot(29_139_614, "renovate[bot]"), issue("opened"))));
