@@ -1,4 +1,4 @@
-//! What must hold for any bytes at all, at the five places where Patchbay reads what strangers and models write.
+//! What must hold for any bytes at all, at the six places where Patchbay reads what strangers and models write.
 //!
 //! Each function panics when it does not hold. `cargo test` presents them with arbitrary bytes and with changed samples;
 //! `cargo fuzz` searches on from there (see CONTRIBUTING.md).
@@ -9,6 +9,7 @@ use patchbay_domain::ids::DeliveryId;
 use patchbay_domain::markdown::{fold, split};
 use patchbay_domain::policy::Policy;
 use patchbay_domain::text::{is_inert, neutralise, strip_hidden};
+use patchbay_domain::workflow::{context, read, render};
 use patchbay_forge::github::convert::parse_event;
 use patchbay_forge::github::webhook::{sign, verify_signature};
 
@@ -62,6 +63,21 @@ pub fn payload(data: &[u8]) {
         (Err(once), Err(again)) => assert_eq!(once.to_string(), again.to_string()),
         _ => panic!("read differently the second time"),
     }
+}
+
+/// A workflow file, and the same text as a template: it is read, or refused with places that it has.
+pub fn workflow(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    match read(&text) {
+        Ok(configuration) => assert!(!configuration.workflows.is_empty(), "a file without workflows"),
+        Err(problems) => {
+            let lines = text.split(['\n', '\r']).count();
+            assert!(problems.iter().all(|problem| (1..=lines + 1).contains(&(problem.line as usize))), "{problems}");
+            assert!(!problems.is_empty() && !problems.to_string().is_empty(), "refused without a reason");
+        }
+    }
+    let seen = context(&serde_json::json!({ "subject": { "title": "{{ 1 }}" } }), []);
+    _ = render(&text, &seen);
 }
 
 /// The command selector (R8): nobody who does not name Patchbay starts anything, and quoting it starts nothing.

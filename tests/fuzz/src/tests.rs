@@ -13,12 +13,18 @@ const ANSWER: &str =
     "# Done\n\n@ada, fixes #12.\n\n```rust\nfn a() {}\n```\n\n- [x](https://x.test/@ada)\n- ![i](y)\n\n<details>\n\nmore\n";
 const REQUEST: &str = "Hello\n\n<!-- hidden -->\n@patchbay change the greeting\n\n> /patchbay stop\n";
 
+const WORKFLOW: &str =
+    "workflows:\n  triage:\n    on: { issues: { types: [opened], labels: ['bug*', '!wontfix'] } }\n    steps:\n      - id: look
+        agent: { mode: ask, prompt: '{{ event.subject.title | cut(80) }}' }\n      - if: steps.look.outputs.answer != ''
+        comment: { body: '{% for label in event.subject.labels %}{{ label }}{% endfor %}' }\n";
+
 /// A target's function, and real input as it takes it.
 type Sample = (fn(&[u8]), Vec<u8>);
 
 static SAMPLES: LazyLock<Vec<Sample>> = LazyLock::new(|| {
     let mut samples: Vec<Sample> = vec![
         (signature, [b"secret\0".as_slice(), sign(b"{}", b"secret").as_bytes(), b"\0{}"].concat()),
+        (workflow, WORKFLOW.as_bytes().to_vec()),
         (command, REQUEST.as_bytes().to_vec()),
         (change_set, CHANGE_SET.as_bytes().to_vec()),
         (markdown, [b"\x80".as_slice(), ANSWER.as_bytes()].concat()),
@@ -83,6 +89,7 @@ fn every_sample_holds_as_it_is() {
     }
     let accepted: ChangeSet = serde_json::from_str(CHANGE_SET).unwrap();
     assert_eq!(validate(&accepted, &Policy::default()), Ok(()));
+    assert!(read(WORKFLOW).is_ok());
     assert!(select_command(&strip_hidden(REQUEST), &Names { mention: "patchbay".into(), command: "patchbay".into() }).is_some());
 }
 
@@ -91,7 +98,7 @@ proptest! {
 
     #[test]
     fn arbitrary_bytes_hold(data: Vec<u8>) {
-        for target in [signature, payload, command, change_set, markdown] {
+        for target in [signature, payload, workflow, command, change_set, markdown] {
             target(&data);
         }
     }

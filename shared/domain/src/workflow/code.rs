@@ -1,39 +1,62 @@
-//! Which parts of a template are code, and which filters that code names. MiniJinja looks filters up only when it renders, which
-//! is too late for somebody who writes a file. The grammar is MiniJinja's and is checked there; only what it has accepted comes here.
+//! Which parts of a template are code, and what has to hold for code before MiniJinja gets it. Its parser takes chains of any length
+//! (`a.a.a…`, `elif` after `elif`), and lists can be put into lists without end: what is deep enough overflows the stack. Filters it
+//! looks up only when it renders, which is too late for somebody who writes a file. The parts are found by the rules of MiniJinja's own lexer.
 
+use super::limits::{MAX_BRACKETS, MAX_CODE_CHARS, MAX_CODE_PARTS};
 use super::template::{FILTERS, TemplateError, column, unknown_filter_message};
+use regex::Regex;
 use std::ops::Range;
+use std::sync::LazyLock;
+
+static RAW: LazyLock<Regex> = LazyLock::new(|| regex(r"^\{%[-+]?[\t\n\x0c\r ]*raw[\t\n\x0c\r ]*[-+]?%\}"));
+static END_OF_RAW: LazyLock<Regex> = LazyLock::new(|| regex(r"\{%[-+]?[\t\n\x0c\r ]*endraw[\t\n\x0c\r ]*[-+]?%\}"));
+
+#[expect(clippy::expect_used, reason = "the patterns are constants, and the tests of this module compile them")]
+fn regex(pattern: &str) -> Regex {
+    Regex::new(pattern).expect("a constant pattern")
+}
 
 /// The byte ranges of what stands in `{{ }}` and `{% %}`, but not in `{# #}` and between `{% raw %}` and `{% endraw %}`.
-pub(super) fn in_template(text: &str) -> impl Iterator<Item = Range<usize>> {
+pub(super) fn in_template(text: &str) -> Vec<Range<usize>> {
     let mut ranges = Vec::new();
     let mut at = 0;
     while let Some(found) = text[at..].find('{').map(|found| at + found) {
         let rest = &text[found..];
         at = if rest.starts_with("{#") {
-            rest.find("#}").map_or(text.len(), |end| found + end + 2)
+            text[found + 2..].find("#}").map_or(text.len(), |end| found + 2 + end + 2)
+        } else if let Some(raw) = RAW.find(rest) {
+            let from = found + raw.end();
+            END_OF_RAW.find(&text[from..]).map_or(text.len(), |end| from + end.end())
         } else if rest.starts_with("{{") || rest.starts_with("{%") {
-            let close = if rest.starts_with("{{") { "}}" } else { "%}" };
-            let end = end_of_code(text, found + 2, close);
+            let end = end_of_code(text, found + 2, if rest.starts_with("{{") { "}}" } else { "%}" });
             ranges.push(found + 2..end);
-            let word = text[found + 2..end].trim_matches(|c: char| c.is_whitespace() || c == '-' || c == '+');
-            if close == "%}" && word == "raw" { end_of_raw(text, end) } else { end }
+            end
         } else {
             found + 1
         };
     }
-    ranges.into_iter()
+    ranges
 }
 
-/// Where code that begins at `from` ends; a `close` in quotes does not end it.
+/// Where code that begins at `from` ends; a `close` in quotes or brackets does not end it.
 fn end_of_code(text: &str, from: usize, close: &str) -> usize {
     let mut at = from;
+    let mut open = 0_i32;
     while at < text.len() {
         let rest = &text[at..];
+        if open == 0 && rest.starts_with(close) {
+            return at;
+        }
         match rest.chars().next() {
-            _ if rest.starts_with(close) => return at,
             Some('\'' | '"') => at = end_of_quotes(text, at),
-            Some(other) => at += other.len_utf8(),
+            Some(other) => {
+                open += match other {
+                    '(' | '[' | '{' => 1,
+                    ')' | ']' | '}' => -1,
+                    _ => 0,
+                };
+                at += other.len_utf8();
+            }
             None => break,
         }
     }
@@ -55,15 +78,57 @@ fn end_of_quotes(text: &str, from: usize) -> usize {
     text.len()
 }
 
-fn end_of_raw(text: &str, from: usize) -> usize {
-    text[from..].find("endraw").map_or(text.len(), |end| from + end)
+/// Checks that code is not more than MiniJinja's recursion can take, wherever it stands.
+///
+/// # Errors
+/// The first part that is too long, or the first of too many.
+pub(super) fn check_size(text: &str, code: &[Range<usize>]) -> Result<(), TemplateError> {
+    let told = |at: usize, message: String| {
+        let line = text[..at].matches('\n').count() + 1;
+        Err(TemplateError { line: u32::try_from(line).unwrap_or(u32::MAX), column: column(text, line, at), message })
+    };
+    if let Some(part) = code.get(MAX_CODE_PARTS) {
+        return told(part.start, format!("the template has more than {MAX_CODE_PARTS} parts in `{{{{ }}}}` and `{{% %}}`"));
+    }
+    let mut brackets = 0;
+    for part in code {
+        brackets += opened(text, part);
+        if brackets > MAX_BRACKETS {
+            return told(part.start, format!("the template's code opens more than {MAX_BRACKETS} brackets"));
+        }
+        let word = text[part.start..part.end].trim_start_matches(|c: char| c.is_whitespace() || c == '-' || c == '+');
+        if word.starts_with("for") && word.contains("recursive") {
+            return told(part.start, "loops cannot be `recursive`".to_owned());
+        }
+    }
+    match code.iter().find(|range| range.len() > MAX_CODE_CHARS) {
+        Some(part) => told(part.start, format!("what stands between `{{{{ }}}}` or `{{% %}}` has more than {MAX_CODE_CHARS} characters")),
+        None => Ok(()),
+    }
+}
+
+/// How many brackets a part opens, not counting those in quotes.
+fn opened(text: &str, part: &Range<usize>) -> usize {
+    let mut count = 0;
+    let mut at = part.start;
+    while at < part.end {
+        match text[at..].chars().next() {
+            Some('\'' | '"') => at = end_of_quotes(text, at),
+            Some(c) => {
+                count += usize::from(matches!(c, '(' | '[' | '{'));
+                at += c.len_utf8();
+            }
+            None => break,
+        }
+    }
+    count
 }
 
 /// Checks that every filter in these parts of a text exists.
 ///
 /// # Errors
 /// The first that does not, with its place.
-pub(super) fn check_filters(text: &str, code: impl Iterator<Item = Range<usize>>) -> Result<(), TemplateError> {
+pub(super) fn check_filters(text: &str, code: &[Range<usize>]) -> Result<(), TemplateError> {
     for range in code {
         let mut at = range.start;
         while at < range.end {
@@ -107,8 +172,11 @@ mod tests {
             ("a\n{% for y in x\n | no %}{% endfor %}", Some((3, Some(4)))),
             ("{{ x | map('upper') | join(', ') }}{", None),
             ("{ {{ 'é' | é }}", Some((1, Some(12)))),
+            ("{#}{{ x | no }}#}{{ x | no }}", Some((1, Some(25)))),
+            ("{{ {'a': {'b': 1}} | no }} | no", Some((1, Some(22)))),
+            ("{%- raw -%} {{ x | no }} endraw {%+ endraw%}{% raw x %}{{ x | no }}", Some((1, Some(63)))),
         ] {
-            let found = check_filters(text, in_template(text)).err().map(|error| (error.line, error.column));
+            let found = check_filters(text, &in_template(text)).err().map(|error| (error.line, error.column));
             assert_eq!(found, unknown, "{text}");
         }
     }

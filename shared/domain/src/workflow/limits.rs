@@ -17,6 +17,14 @@ pub const MAX_NAME_CHARS: usize = 64;
 pub const MAX_TEXT_CHARS: usize = 2_000;
 /// Characters of a template.
 pub const MAX_TEMPLATE_CHARS: usize = 32_000;
+/// Bytes of what stands in one `{{ }}` or `{% %}` of a template.
+pub const MAX_CODE_CHARS: usize = 1_000;
+/// How many `{{ }}` and `{% %}` a template may have.
+pub const MAX_CODE_PARTS: usize = 200;
+/// How many brackets a template's code may open: so deep its values can become at most.
+pub const MAX_BRACKETS: usize = 300;
+/// Regular expressions of a file, in all filters together.
+pub const MAX_REGEXES: usize = 20;
 /// Characters of a condition (`if`).
 pub const MAX_CONDITION_CHARS: usize = 1_000;
 /// What rendering a template may take, in MiniJinja's unit: about an instruction, or 64 bytes of data.

@@ -2,10 +2,13 @@
 //! looking at two places at once; `read` says the rest.
 
 use super::keys::{ACTIONS, AGENT_DEFAULTS, CONCURRENCY, FILE, Key, Kind, Mapping, Presence, STEP, WORKFLOW, filters_of, one_of};
-use super::limits::MAX_NAME_CHARS;
+use super::limits::{MAX_NAME_CHARS, MAX_PATTERN_CHARS, MAX_PATTERNS};
 use crate::trigger::EventKind;
 use crate::trigger::kinds::rules;
 use serde_json::{Map, Value, json};
+
+/// What names of workflows, steps and inputs look like.
+const NAME: &str = "^[A-Za-z0-9_-]+$";
 
 /// The schema, of JSON Schema 2020-12.
 pub fn schema() -> Value {
@@ -16,6 +19,7 @@ pub fn schema() -> Value {
         "concurrency": mapping(&CONCURRENCY),
         "triggers": triggers(),
         "step": step(),
+        "patterns": patterns(),
     });
     root["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
     root["title"] = json!("Patchbay workflows (.github/patchbay.yml)");
@@ -48,44 +52,46 @@ fn property(key: &'static Key) -> Value {
 }
 
 fn value(kind: &'static Kind) -> Value {
-    let text = |schema: Value| {
-        let mut schema = schema;
-        schema["type"] = json!("string");
-        schema["maxLength"] = json!(kind.max_chars());
-        schema
-    };
+    // YAML takes `1.10` and `true` for something else than text; the reader takes them as they are written.
+    let text = || json!({ "type": ["string", "number", "boolean"], "minLength": 1, "maxLength": kind.max_chars() });
     let one_or_many = |item: Value| {
         let list = json!({ "type": "array", "items": item, "minItems": 1, "maxItems": kind.max_entries() });
         json!({ "anyOf": [item, list] })
     };
     match kind {
-        Kind::Text | Kind::Command | Kind::Template | Kind::Regex => text(json!({ "minLength": 1 })),
-        Kind::Condition => json!({ "anyOf": [text(json!({ "minLength": 1 })), { "type": "boolean" }] }),
-        Kind::Name => text(json!({ "pattern": "^[A-Za-z0-9_-]+$" })),
+        Kind::Text | Kind::Command | Kind::Template | Kind::Condition | Kind::Regex => text(),
+        Kind::Name => json!({ "type": ["string", "number"], "pattern": NAME, "maxLength": kind.max_chars() }),
         Kind::Flag => json!({ "type": "boolean" }),
         Kind::Whole { min, max } => json!({ "type": "integer", "minimum": min, "maximum": max }),
         Kind::Duration { .. } => json!({ "type": "string", "pattern": "^(?=[0-9])([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?$" }),
         Kind::Money => json!({ "type": "string", "pattern": "^[0-9]+(\\.[0-9]{1,6})? *USD$" }),
         Kind::Word(words) => json!({ "enum": words }),
         Kind::Words(words) => one_or_many(json!({ "enum": words })),
-        Kind::Texts | Kind::Templates | Kind::Patterns => one_or_many(text(json!({ "minLength": 1 }))),
+        Kind::Patterns => json!({ "$ref": "#/$defs/patterns" }),
+        Kind::Texts | Kind::Templates => one_or_many(text()),
         Kind::TemplateMap => {
             let value = json!({ "type": ["string", "number", "boolean", "null"], "maxLength": kind.max_chars() });
-            let names = json!({ "pattern": "^[A-Za-z0-9_-]+$", "maxLength": MAX_NAME_CHARS });
+            let names = json!({ "pattern": NAME, "maxLength": MAX_NAME_CHARS });
             json!({ "type": "object", "propertyNames": names, "additionalProperties": value, "maxProperties": kind.max_entries() })
         }
+        // The only mapping that a key of the tables holds.
         Kind::Mapping(_) => json!({ "$ref": "#/$defs/agent" }),
         Kind::Concurrency => json!({ "anyOf": [{ "type": "string" }, { "$ref": "#/$defs/concurrency" }] }),
         Kind::Triggers => json!({ "$ref": "#/$defs/triggers" }),
         Kind::Steps => json!({ "type": "array", "items": { "$ref": "#/$defs/step" }, "minItems": 1, "maxItems": kind.max_entries() }),
         Kind::Workflows => json!({
             "type": "object",
-            "propertyNames": { "pattern": "^[A-Za-z0-9_-]+$", "maxLength": MAX_NAME_CHARS },
+            "propertyNames": { "pattern": NAME, "maxLength": MAX_NAME_CHARS },
             "additionalProperties": { "$ref": "#/$defs/workflow" },
             "minProperties": 1,
             "maxProperties": kind.max_entries(),
         }),
     }
+}
+
+fn patterns() -> Value {
+    let pattern = json!({ "type": ["string", "number", "boolean"], "minLength": 1, "maxLength": MAX_PATTERN_CHARS });
+    json!({ "anyOf": [pattern, { "type": "array", "items": pattern, "minItems": 1, "maxItems": MAX_PATTERNS }] })
 }
 
 fn triggers() -> Value {
@@ -119,6 +125,7 @@ fn filters(event: EventKind) -> Value {
             _ => &[],
         };
         if !words.is_empty() {
+            schema.as_object_mut().map(|schema| schema.remove("$ref"));
             schema["anyOf"] = json!([{ "enum": words }, { "type": "array", "items": { "enum": words }, "minItems": 1 }]);
         }
         (key.name.to_owned(), schema)

@@ -2,10 +2,11 @@
 //! name is an error, nothing is escaped, nothing is loaded from elsewhere, and a value is data: what it holds is never parsed as
 //! a template. Which names there are is `names`'; what they hold is `context`'s.
 
+use super::code::{check_filters, check_size, in_template};
 use super::limits::{MAX_CONDITION_CHARS, MAX_RENDERED_CHARS, MAX_TEMPLATE_CHARS, TEMPLATE_FUEL};
 use super::problem::{closest, quoted};
 use minijinja::value::{Serde, Value};
-use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, Template, UndefinedBehavior};
 use std::collections::BTreeSet;
 use std::io;
 use std::sync::LazyLock;
@@ -21,14 +22,14 @@ pub struct TemplateError {
     pub message: String,
 }
 
-/// Functions that templates may call. Everything else that MiniJinja brings is taken away.
-const FUNCTIONS: [&str; 2] = ["range", "namespace"];
+/// Functions that templates may call. All others that MiniJinja brings are taken away; with `namespace`, loops could make values of any
+/// depth.
+const FUNCTIONS: [&str; 1] = ["range"];
 
 /// The filters that templates may use, all of them pure; the reference page lists them.
-pub const FILTERS: [&str; 42] = [
+pub const FILTERS: [&str; 39] = [
     "abs",
     "attr",
-    "batch",
     "bool",
     "capitalize",
     "count",
@@ -38,7 +39,6 @@ pub const FILTERS: [&str; 42] = [
     "dictsort",
     "first",
     "float",
-    "groupby",
     "indent",
     "int",
     "items",
@@ -58,7 +58,6 @@ pub const FILTERS: [&str; 42] = [
     "round",
     "select",
     "selectattr",
-    "slice",
     "sort",
     "split",
     "string",
@@ -69,6 +68,9 @@ pub const FILTERS: [&str; 42] = [
     "unique",
     "upper",
 ];
+
+/// What HTML needs, what shows values for developers, and what makes lists of lists: a value that is deep enough ends the process.
+const TAKEN_AWAY: [&str; 10] = ["safe", "escape", "e", "pprint", "format", "chain", "zip", "batch", "slice", "groupby"];
 
 static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(environment);
 
@@ -81,7 +83,7 @@ fn environment() -> Environment<'static> {
     environment.set_debug(true);
     environment.set_formatter(write_value);
     environment.add_filter("cut", cut);
-    for name in ["safe", "escape", "e", "pprint", "format", "chain", "zip"] {
+    for name in TAKEN_AWAY {
         environment.remove_filter(name);
     }
     let globals: Vec<String> = environment.globals().map(|(name, _)| name.to_owned()).collect();
@@ -130,8 +132,7 @@ pub fn check_condition(condition: &str) -> Result<(), TemplateError> {
 /// # Errors
 /// What went wrong and in which line of the template: an unknown name, a wrong type, the limits on work and size.
 pub fn render(text: &str, context: &serde_json::Value) -> Result<String, TemplateError> {
-    check_length(text, MAX_TEMPLATE_CHARS)?;
-    let template = ENVIRONMENT.template_from_str(text).map_err(|error| explain(text, &error))?;
+    let template = compile(text)?;
     let mut sink = Sink::default();
     let rendered = template.render_captured_to(Value::from(Serde(context)), &mut sink).map(drop);
     if sink.full {
@@ -160,9 +161,8 @@ pub fn holds(condition: &str, context: &serde_json::Value) -> Result<bool, Templ
 
 /// The names that a template takes from its context, with what is read of them: `event.subject.title`.
 pub(super) fn names_in_template(text: &str) -> Result<BTreeSet<String>, TemplateError> {
-    check_length(text, MAX_TEMPLATE_CHARS)?;
-    let template = ENVIRONMENT.template_from_str(text).map_err(|error| explain(text, &error))?;
-    super::code::check_filters(text, super::code::in_template(text))?;
+    let template = compile(text)?;
+    check_filters(text, &in_template(text))?;
     Ok(without_functions(template.undeclared_variables(true)))
 }
 
@@ -174,8 +174,15 @@ pub(super) fn names_in_condition(condition: &str) -> Result<BTreeSet<String>, Te
         return Err(TemplateError { line: 1, column: None, message });
     }
     let expression = ENVIRONMENT.compile_expression(condition).map_err(|error| explain(condition, &error))?;
-    super::code::check_filters(condition, std::iter::once(0..condition.len()))?;
+    check_filters(condition, std::slice::from_ref(&(0..condition.len())))?;
     Ok(without_functions(expression.undeclared_variables(true)))
+}
+
+/// A template that is neither too long nor too deep.
+fn compile(text: &str) -> Result<Template<'_, '_>, TemplateError> {
+    check_length(text, MAX_TEMPLATE_CHARS)?;
+    check_size(text, &in_template(text))?;
+    ENVIRONMENT.template_from_str(text).map_err(|error| explain(text, &error))
 }
 
 fn without_functions(names: impl IntoIterator<Item = String>) -> BTreeSet<String> {

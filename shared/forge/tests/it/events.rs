@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 /// `(file name without .json, bytes)`.
-static SAMPLES: LazyLock<Vec<(String, Vec<u8>)>> = LazyLock::new(|| {
+pub(super) static SAMPLES: LazyLock<Vec<(String, Vec<u8>)>> = LazyLock::new(|| {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../events/github");
     let mut samples: Vec<_> = std::fs::read_dir(&folder)
         .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
@@ -22,15 +22,15 @@ static SAMPLES: LazyLock<Vec<(String, Vec<u8>)>> = LazyLock::new(|| {
     samples
 });
 
-fn event_name(sample: &str) -> &str {
+pub(super) fn event_name(sample: &str) -> &str {
     sample.split('.').next().unwrap()
 }
 
-fn parse(name: &str, body: &[u8]) -> Result<Event, ParseError> {
+pub(super) fn parse(name: &str, body: &[u8]) -> Result<Event, ParseError> {
     parse_event(name, &DeliveryId("d-1".into()), body)
 }
 
-fn sample(name: &str) -> Event {
+pub(super) fn sample(name: &str) -> Event {
     let (_, body) = SAMPLES.iter().find(|(sample, _)| sample == name).unwrap_or_else(|| panic!("no sample {name}"));
     parse(event_name(name), body).unwrap()
 }

@@ -8,5 +8,6 @@ mod events;
 mod local;
 mod moved;
 mod server;
+mod templates;
 mod threads;
 mod tokens;

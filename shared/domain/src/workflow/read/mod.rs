@@ -23,7 +23,7 @@ use scope::Scope;
 /// # Errors
 /// Everything that is wrong, each with line, column, the line itself and what would be right.
 pub fn read(text: &str) -> Result<Configuration, Problems> {
-    let mut reader = Reader { found: Found::nothing(text), scope: Scope::default(), calls: Vec::new() };
+    let mut reader = Reader { found: Found::nothing(text), scope: Scope::default(), calls: Vec::new(), regexes: 0 };
     let configuration = reader.file(text);
     match reader.found.into_problems() {
         None => Ok(configuration),
@@ -42,6 +42,7 @@ struct Reader<'s> {
     found: Found<'s>,
     scope: Scope,
     calls: Vec<Call>,
+    regexes: usize,
 }
 
 impl Reader<'_> {

@@ -3,7 +3,7 @@
 
 use super::super::amounts::{duration_text, parse_duration, parse_money};
 use super::super::keys::{Key, Kind};
-use super::super::limits::MAX_BUDGET_MICROUSD;
+use super::super::limits::{MAX_BUDGET_MICROUSD, MAX_REGEXES};
 use super::super::problem::{Place, closest, either, quoted};
 use super::super::template::{TemplateError, names_in_condition, names_in_template};
 use super::super::yaml::{Node, Scalar, Value};
@@ -103,6 +103,13 @@ impl Reader<'_> {
         if length > most {
             self.problem(node.place, format!("{name} has {length} characters; at most {most} are read"));
             return None;
+        }
+        if matches!(kind, Kind::Regex) {
+            self.regexes += 1;
+            if self.regexes > MAX_REGEXES {
+                self.problem(node.place, format!("the file has more than {MAX_REGEXES} regular expressions; at most so many are read"));
+                return None;
+            }
         }
         if matches!(kind, Kind::Text) && text.contains("{{") {
             let hint = "only what a step writes or sends can come from an event; what it may do is fixed in the file".to_owned();
