@@ -21,18 +21,6 @@ pub(super) enum Holds {
     Open,
 }
 
-impl Holds {
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Holds::Text => "text",
-            Holds::Number => "number",
-            Holds::Flag => "true or false",
-            Holds::List => "list",
-            Holds::Open => "mapping",
-        }
-    }
-}
-
 const fn name(path: &'static str, holds: Holds, about: &'static str) -> Name {
     Name { path, holds, about }
 }
@@ -106,7 +94,7 @@ pub(super) static EVENT: [Name; 61] = {
 };
 
 /// What is wrong with a name below `event`, with what was probably meant.
-pub(super) fn check_event_name(path: &str) -> Result<(), Option<&'static str>> {
+pub(super) fn check_event_name(path: &str) -> Result<(), Option<&'static Name>> {
     let known = |name: &Name| {
         let below = |inner: &str, outer: &str| inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('.'));
         name.path == path || below(name.path, path) || (name.holds == Holds::Open && below(path, name.path))
@@ -114,5 +102,6 @@ pub(super) fn check_event_name(path: &str) -> Result<(), Option<&'static str>> {
     if path.is_empty() || EVENT.iter().any(known) {
         return Ok(());
     }
-    Err(super::problem::closest(path, EVENT.iter().map(|name| name.path)))
+    let meant = super::problem::closest(path, EVENT.iter().map(|name| name.path));
+    Err(EVENT.iter().find(|name| Some(name.path) == meant))
 }

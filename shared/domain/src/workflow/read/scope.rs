@@ -91,7 +91,7 @@ impl Scope {
 fn check_event(path: &str) -> Option<Finding> {
     let meant = check_event_name(path).err()?;
     let hint = match meant {
-        Some(meant) => format!("did you mean `event.{meant}`?"),
+        Some(meant) => format!("did you mean `event.{}` ({})?", meant.path, meant.about),
         None => "docs/reference/templates.md lists what an event has".to_owned(),
     };
     Some((format!("an event has no {}", quoted(path)), Some(hint)))

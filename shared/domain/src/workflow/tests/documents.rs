@@ -2,7 +2,7 @@
 
 use super::super::keys::{ACTIONS, AGENT_DEFAULTS, CONCURRENCY, FILE, Key, Presence, STEP, WORKFLOW};
 use super::super::limits::*;
-use super::super::names::EVENT;
+use super::super::names::{EVENT, Holds};
 use super::super::problem::Found;
 use super::super::template::FILTERS;
 use super::super::yaml::{self, Node};
@@ -98,9 +98,19 @@ fn the_page_about_steps_lists_their_keys_and_outputs() {
     }
 }
 
+fn holds(holds: Holds) -> &'static str {
+    match holds {
+        Holds::Text => "text",
+        Holds::Number => "number",
+        Holds::Flag => "true or false",
+        Holds::List => "list",
+        Holds::Open => "mapping",
+    }
+}
+
 #[test]
 fn the_page_about_templates_lists_names_and_filters() {
-    let row = |name: &super::super::names::Name| format!("| `event.{}` | {} | {} |\n", name.path, name.holds.as_str(), cell(name.about));
+    let row = |name: &super::super::names::Name| format!("| `event.{}` | {} | {} |\n", name.path, holds(name.holds), cell(name.about));
     let rows: String = EVENT.iter().map(row).collect();
     check_part("templates.md", "event", &format!("| name | holds | |\n|---|---|---|\n{rows}"));
     let filters: Vec<String> = FILTERS.iter().map(|filter| format!("`{filter}`")).collect();
