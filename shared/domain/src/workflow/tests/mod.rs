@@ -5,3 +5,4 @@ mod problems;
 mod reading;
 mod rendering;
 mod seeing;
+mod tables;
