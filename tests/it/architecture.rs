@@ -21,7 +21,7 @@ const ROOMS: [(&str, &[&str]); 8] = [
 const FUNCTION: [&str; 4] = ["patchbay-domain", "patchbay-forge", "patchbay-aws", "patchbay-app"];
 
 /// Foreign crates that only some rooms may use in production code: how the crate's name starts, rooms.
-const FOREIGN: [(&str, &[&str]); 7] = [
+const FOREIGN: [(&str, &[&str]); 9] = [
     // The operator's commands speak to AWS as a person does: with other rights, other services, the SDK's own credentials.
     ("aws-sdk-", &["patchbay-aws", "patchbay"]),
     ("aws-config", &["patchbay-aws", "patchbay"]),
@@ -29,7 +29,10 @@ const FOREIGN: [(&str, &[&str]); 7] = [
     ("serde_dynamo", &["patchbay-aws"]),
     ("octocrab", &["patchbay-forge", "patchbay-testing"]),
     ("dynoxide", &["patchbay"]),
+    // Two readers of YAML: the template keeps tags, a workflow file keeps places.
+    ("saphyr-parser", &["patchbay-domain"]),
     ("saphyr", &["patchbay"]),
+    ("minijinja", &["patchbay-domain"]),
 ];
 
 /// What the pure room must not even be able to name.
