@@ -3,10 +3,12 @@
 
 mod access;
 mod code;
+mod content;
 mod deliveries;
 mod events;
 mod local;
 mod moved;
 mod server;
+mod steps;
 mod threads;
 mod tokens;
