@@ -12,3 +12,4 @@ mod server;
 mod steps;
 mod threads;
 mod tokens;
+mod told;
