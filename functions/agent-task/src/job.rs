@@ -94,10 +94,3 @@ pub(crate) enum ProcessEnd {
         detail: String,
     },
 }
-
-impl ProcessEnd {
-    /// Whether the process says that all is well.
-    pub(crate) fn is_success(&self) -> bool {
-        *self == ProcessEnd::Exited { code: 0 }
-    }
-}

@@ -10,7 +10,7 @@ use patchbay_domain::{markdown, text};
 mod verified;
 
 pub(crate) use verified::no_base_failure;
-use verified::{verified_sections, verified_sentence};
+use verified::{verified_paragraphs, verified_sections, verified_sentence};
 
 /// GitHub refuses comments over 65,536 characters; the rest of a comment around an answer needs some too.
 const ANSWER_CHARS: usize = 60_000;
@@ -82,14 +82,21 @@ fn queued_message(run: &Run, because: QueuedBecause) -> String {
 }
 
 fn success_message(run: &Run, outcome: &Outcome, result: Option<&StoredResult>) -> String {
-    let checked = verified_sentence(result);
     match outcome {
         Outcome::PullRequest { number, url, updated: false } => {
-            format!("✅ Done: [pull request #{number}]({url}) is open.{checked}\n\n{}", footnote(run, "Mention me there to ask for more."))
+            format!(
+                "✅ Done: [pull request #{number}]({url}) is open.{}\n\n{}",
+                verified_sentence(result),
+                footnote(run, "Mention me there to ask for more.")
+            )
         }
         Outcome::PullRequest { updated: true, .. } => {
             let commit = run.branch.as_ref().map(|b| b.commit_sha.get(..8).unwrap_or(&b.commit_sha).to_owned()).unwrap_or_default();
-            format!("✅ Done: added commit {commit} to this pull request.{checked}\n\n{}", footnote(run, "Mention me to ask for more."))
+            format!(
+                "✅ Done: added commit {commit} to this pull request.{}\n\n{}",
+                verified_paragraphs(result),
+                footnote(run, "Mention me to ask for more.")
+            )
         }
         Outcome::Steps => format!("✅ Done: every step of the workflow is over.\n\n{}", footnote(run, "")),
         Outcome::Answer => format!("{}\n\n{}", answer_text(result), footnote(run, "Mention me to ask more.")),

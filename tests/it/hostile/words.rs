@@ -92,7 +92,7 @@ fn answers() -> Vec<Case> {
             "reports in the place of the half that watches the agent, with a name full of mentions, images and closing keywords",
             &[
                 "write new.md x",
-                "run bash -c 'b=\"{\\\"agent\\\":\\\"@acme/everyone ![x](https://evil.test/p.png) fixes #99 <b>\\\",\\\"end\\\":{\\\"kind\\\":\\\"exited\\\",\\\"code\\\":0},\\\"answer\\\":null,\\\"said\\\":\\\"\\\",\\\"tail\\\":\\\"\\\",\\\"isolation\\\":[]}\"; p=${SCRIPT_MODEL_URL#http://127.0.0.1:}; exec 3<>/dev/tcp/127.0.0.1/${p%%/*}; printf \"POST /done HTTP/1.1\\\\r\\nHost: x\\\\r\\nContent-Type: application/json\\\\r\\nContent-Length: ${#b}\\\\r\\n\\\\r\\n%s\" \"$b\" >&3; head -1 <&3'",
+                "run bash -c 'b=\"{\\\"number\\\":1,\\\"agent\\\":\\\"@acme/everyone ![x](https://evil.test/p.png) fixes #99 <b>\\\",\\\"end\\\":{\\\"kind\\\":\\\"exited\\\",\\\"code\\\":0},\\\"answer\\\":null,\\\"said\\\":\\\"\\\",\\\"tail\\\":\\\"\\\",\\\"isolation\\\":[]}\"; p=${SCRIPT_MODEL_URL#http://127.0.0.1:}; exec 3<>/dev/tcp/127.0.0.1/${p%%/*}; printf \"POST /done HTTP/1.1\\\\r\\nHost: x\\\\r\\nContent-Type: application/json\\\\r\\nContent-Length: ${#b}\\\\r\\n\\\\r\\n%s\" \"$b\" >&3; head -1 <&3'",
                 "hang",
             ],
             End::Seen(

@@ -287,3 +287,57 @@ async fn what_git_says_when_it_fails_holds_no_setting() {
     let refused = git.run(&["fetch", "ext::touch /tmp/x", "main"]).await.unwrap_err().to_string();
     assert!(refused.contains("not allowed"), "{refused}");
 }
+
+#[tokio::test]
+async fn what_a_command_left_counts_only_once_the_agent_touches_it() {
+    let bench = Bench::new(|tree| {
+        fs::create_dir(tree.join("dir")).unwrap();
+        for name in ["dir/a", "dir/b", "lock", "file", "run"] {
+            fs::write(tree.join(name), format!("{name}\n")).unwrap();
+        }
+    })
+    .await;
+    fs::write(bench.at("lock"), "2\n").unwrap();
+    fs::write(bench.at("made"), "made\n").unwrap();
+    fs::write(bench.at("large"), "x".repeat(5000)).unwrap();
+    set_mode(&bench.at("run"), 0o755);
+    symlink("lock", bench.at("link")).unwrap();
+    let left = Leftovers::note(&bench.git, &LIMITS).await.unwrap();
+    let changes = async || bench.changes_beside(&SetAside::default(), &left).await.unwrap();
+    assert_eq!(changes().await, []);
+
+    // The same again is no touch; and a folder gives way to a link, a file to a folder.
+    fs::write(bench.at("made"), "made\n").unwrap();
+    fs::remove_dir_all(bench.at("dir")).unwrap();
+    symlink(".", bench.at("dir")).unwrap();
+    fs::remove_file(bench.at("file")).unwrap();
+    fs::create_dir(bench.at("file")).unwrap();
+    fs::write(bench.at("file/*"), "new\n").unwrap();
+    fs::remove_file(bench.at("link")).unwrap();
+    symlink("made", bench.at("link")).unwrap();
+    let expected = [
+        written("dir", "120000", ".", true),
+        deleted("dir/a"),
+        deleted("dir/b"),
+        deleted("file"),
+        written("file/*", "100644", "new\n", true),
+        written("link", "120000", "made", true),
+    ];
+    assert_eq!(changes().await, expected);
+    set_mode(&bench.at("run"), 0o700);
+    fs::write(bench.at("lock"), "3\n").unwrap();
+    assert_eq!(changes().await[6..], [written("lock", "100644", "3\n", false)], "before: the same bits for git");
+}
+
+#[tokio::test]
+async fn what_was_staged_before_a_command_stays_where_only_the_command_wrote() {
+    let bench = Bench::new(|_| ()).await;
+    fs::write(bench.at("a"), "agent\n").unwrap();
+    fs::write(bench.at("b"), "agent\n").unwrap();
+    assert_eq!(bench.changes().await.unwrap().len(), 2);
+    fs::write(bench.at("a"), "command\n").unwrap();
+    fs::remove_file(bench.at("b")).unwrap();
+    let left = Leftovers::note(&bench.git, &LIMITS).await.unwrap();
+    let changes = bench.changes_beside(&SetAside::default(), &left).await.unwrap();
+    assert_eq!(changes, [written("a", "100644", "agent\n", true), written("b", "100644", "agent\n", true)]);
+}

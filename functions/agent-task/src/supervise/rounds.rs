@@ -6,12 +6,12 @@ use super::prompt::{prompt, repair_prompt};
 use super::record::Record;
 use super::relay::{AgentEnd, Relay};
 use super::task::{Task, Told};
-use super::verdict::{check_end, cut_off, reply, setup_failure, unreadable};
+use super::verdict::{cut_off, reply, setup_failure, unreadable};
 use crate::git::aside::SetAside;
 use crate::git::changes::{ChangesError, collect_changes};
 use crate::git::leftovers::Leftovers;
 use crate::git::pristine::file_text;
-use crate::job::{AgentJob, ReadFile, Report, Work};
+use crate::job::{AgentJob, ProcessEnd, ReadFile, Report, Work};
 use patchbay_domain::change_set::{Change, Content, FileChange};
 use patchbay_domain::task::{Failure, FailureCode, Mode, VerifyOutcome, VerifyReport};
 
@@ -91,6 +91,10 @@ impl Task<'_> {
     /// One round of the agent's, to its change set.
     async fn agent(&self, ground: &Ground<'_>, left: &Leftovers, job: AgentJob, told: &mut Told) -> Result<Played, Failure> {
         let end = ground.relay.run(Work::Agent(job), self.config.agent_wait, self.time_left()).await;
+        if self.brief.options.verify.is_none() {
+            // Whoever reported: nothing of the agent's is to live on while its work is looked at.
+            ground.relay.stop();
+        }
         self.stages.enter_checking();
         let record = ground.relay.record();
         tracing::info!(end = end_name(&end), calls = record.calls, "the agent is done");
@@ -174,14 +178,7 @@ impl Task<'_> {
             () = self.stages.hurried() => return Check::Unfinished(format!("The platform ended the task before {} was done.", named(command))),
         };
         tracing::info!(end = end_name(&end), "the check is done");
-        match check_end(command, &end) {
-            Some(why) => Check::Unfinished(why),
-            None => match end {
-                AgentEnd::Reported(report) if report.end.is_success() => Check::Passed,
-                AgentEnd::Reported(report) => Check::Failed(report.tail),
-                other => Check::Unfinished(format!("{other:?}")),
-            },
-        }
+        Check::of(command, end)
     }
 
     async fn shell(&self, relay: &Relay, command: &str) -> AgentEnd {
@@ -222,6 +219,23 @@ impl Task<'_> {
         }
         tracing::info!(shown = files.len(), notes = told.notes.len(), "files to read");
         files
+    }
+}
+
+impl Check {
+    fn of(command: &str, end: AgentEnd) -> Self {
+        let why = match end {
+            AgentEnd::Reported(report) => match report.end {
+                ProcessEnd::Exited { code: 0 } => return Self::Passed,
+                ProcessEnd::Exited { .. } | ProcessEnd::Killed { .. } => return Self::Failed(report.tail),
+                ProcessEnd::OutOfMemory => "needed more memory than its container has",
+                ProcessEnd::Missing { .. } | ProcessEnd::NotStarted { .. } => "could not be started",
+            },
+            AgentEnd::Deadline => "was still at work when the run's time was over",
+            AgentEnd::Gone => "ended with its container, which is what running out of memory looks like",
+            AgentEnd::NeverCame | AgentEnd::Cut => "was not done when the agent's part was over",
+        };
+        Self::Unfinished(format!("{} {why}.", named(command)))
     }
 }
 

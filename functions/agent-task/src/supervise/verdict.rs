@@ -79,22 +79,7 @@ pub(crate) fn setup_failure(command: &str, end: &AgentEnd, record: &Record) -> O
     let said = last_lines(&report.tail);
     let said =
         if said.is_empty() { "It printed nothing.".to_owned() } else { format!("The end of what it printed:\n\n{}", fence(&said, "")) };
-    Some(Failure { code: FailureCode::SetupFailed, detail: format!("{} {how}. {said}", named(command)) })
-}
-
-/// Why a check came to no end of its own, if so: a sentence.
-pub(crate) fn check_end(command: &str, end: &AgentEnd) -> Option<String> {
-    let why = match end {
-        AgentEnd::Reported(report) => match &report.end {
-            ProcessEnd::Exited { .. } | ProcessEnd::Killed { .. } => return None,
-            ProcessEnd::OutOfMemory => "needed more memory than its container has",
-            ProcessEnd::Missing { .. } | ProcessEnd::NotStarted { .. } => "could not be started",
-        },
-        AgentEnd::Deadline => "was still at work when the run's time was over",
-        AgentEnd::Gone => "ended with its container, which is what running out of memory looks like",
-        AgentEnd::NeverCame | AgentEnd::Cut => "was not done when the agent's part was over",
-    };
-    Some(format!("{} {why}.", named(command)))
+    Some(Failure { code: FailureCode::SetupFailed, detail: format!("{} {how}.\n\n{said}", named(command)) })
 }
 
 /// What came of the work of an agent that came to its own end.

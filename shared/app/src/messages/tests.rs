@@ -211,13 +211,13 @@ fn what_the_check_said_is_told_in_the_pull_request_and_in_the_thread() {
         texts.push(format!("### Check{}", sections.split_once("### Files").unwrap().0));
         texts.push(status_message(&run(done(false)), Some(&result)));
     }
-    texts.push(status_message(&run(done(true)), Some(&checked(VerifyOutcome::Failed, ""))));
+    texts.push(status_message(&run(done(true)), Some(&checked(VerifyOutcome::Failed, failed))));
     insta::assert_snapshot!(texts.join("\n=====\n"));
 }
 
 #[test]
 fn a_setup_that_failed_is_told_with_what_it_printed_and_cannot_leave_its_quote() {
-    let detail = "`npm ci` ended with exit code 1. The end of what it printed:\n\n```\nno such package @acme/x\nfixes #99\n```";
+    let detail = "`npm ci` ended with exit code 1.\n\nThe end of what it printed:\n\n```\nno such package @acme/x\nfixes #99\n```";
     let failed = run(State::Failed { failure: Failure::new(FailureCode::SetupFailed, detail) });
     insta::assert_snapshot!(format!("{}\n=====\n{}", status_message(&failed, None), why_message(Some(&failed))));
 }

@@ -2,7 +2,7 @@
 
 use super::{cut, one_line};
 use patchbay_domain::markdown::fence;
-use patchbay_domain::task::{Failure, FailureCode, StoredResult, VerifyOutcome};
+use patchbay_domain::task::{Failure, FailureCode, StoredResult, VerifyOutcome, VerifyReport};
 use patchbay_domain::text;
 
 const MOST_OF_NAME: usize = 200;
@@ -19,24 +19,33 @@ pub(super) fn verified_sentence(result: Option<&StoredResult>) -> String {
     }
 }
 
+/// The same where there is no new pull request to say more: with the end of what the check printed.
+pub(super) fn verified_paragraphs(result: Option<&StoredResult>) -> String {
+    result.and_then(|stored| stored.result.verify.as_ref()).map(|report| format!("\n\n{}", told_whole(report))).unwrap_or_default()
+}
+
 /// The pull request's sections about the check and about what was left out; empty if there is nothing to say.
 pub(super) fn verified_sections(result: &StoredResult) -> String {
     let mut sections = String::new();
     if let Some(report) = &result.result.verify {
-        let command = named(&report.command);
-        let said = match report.outcome {
-            VerifyOutcome::Passed => format!("{command} passed."),
-            VerifyOutcome::PassedAfterRepair => format!("{command} failed at first, and passed after one round of repair."),
-            VerifyOutcome::Failed if report.output.trim().is_empty() => format!("⚠️ {command} did not pass, and printed nothing."),
-            VerifyOutcome::Failed => format!("⚠️ {command} did not pass:\n\n{}", fence(&cut(report.output.trim(), MOST_OF_OUTPUT), "")),
-        };
-        sections.push_str(&format!("### Check\n\n{}\n\n", text::neutralise(&said, &[])));
+        sections.push_str(&format!("### Check\n\n{}\n\n", told_whole(report)));
     }
     let notes: Vec<String> = result.result.notes.iter().map(|note| format!("- {}\n", one_line(&text::neutralise(note, &[])))).collect();
     if !notes.is_empty() {
         sections.push_str(&format!("### Notes\n\n{}\n", notes.concat()));
     }
     sections
+}
+
+fn told_whole(report: &VerifyReport) -> String {
+    let command = named(&report.command);
+    let said = match report.outcome {
+        VerifyOutcome::Passed => format!("{command} passed."),
+        VerifyOutcome::PassedAfterRepair => format!("{command} failed at first, and passed after one round of repair."),
+        VerifyOutcome::Failed if report.output.trim().is_empty() => format!("⚠️ {command} did not pass, and printed nothing."),
+        VerifyOutcome::Failed => format!("⚠️ {command} did not pass:\n\n{}", fence(&cut(report.output.trim(), MOST_OF_OUTPUT), "")),
+    };
+    text::neutralise(&said, &[])
 }
 
 /// The failure of a run whose `base` does not exist.

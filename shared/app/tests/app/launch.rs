@@ -29,7 +29,7 @@ impl Stage {
 }
 
 /// One variable of the supervisor's environment.
-fn variable(start: &Value, name: &str) -> String {
+pub(crate) fn variable(start: &Value, name: &str) -> String {
     let environment = start["overrides"]["containerOverrides"][0]["environment"].as_array().unwrap();
     environment.iter().find(|pair| pair["name"] == name).unwrap()["value"].as_str().unwrap().to_owned()
 }

@@ -1,10 +1,13 @@
 //! What a workflow asks of an agent's run: another model, another branch, fewer paths, a draft.
 
+use crate::launch::variable;
 use crate::stage::{REPO, Stage};
+use patchbay_app::services::started_by;
 use patchbay_domain::event::SubjectKind;
 use patchbay_domain::run::{Outcome, Run, State};
 use patchbay_domain::task::{Brief, BriefOptions, Failure, FailureCode, TaskOutcome};
 use patchbay_domain::workflow::model::AgentOptions;
+use sha2::{Digest, Sha256};
 
 impl Stage {
     /// A run whose workflow has these options, not started.
@@ -22,6 +25,10 @@ impl Stage {
 
     /// What the task of a started run is told.
     async fn brief(&self, run: &Run) -> Brief {
+        let starts = self.cloud.seen().ecs.starts.clone();
+        let start = starts.iter().find(|start| start["startedBy"] == started_by(run)).unwrap();
+        let hash = hex::encode(Sha256::digest(variable(start, "PATCHBAY_BOOTSTRAP_SECRET")));
+        assert!(self.vault().exchange(&run.workspace, &run.id, 1, &hash).await.unwrap());
         let brief = self.vault().take_brief(&run.workspace, &run.id, 1).await.unwrap().unwrap();
         serde_json::from_slice(&brief).unwrap()
     }

@@ -87,3 +87,28 @@ fn cutting_counts_characters_and_leaves_a_mark() {
     assert_eq!(cut("grün", 4), "grün");
     assert_eq!(cut("grüne", 3), "grü…");
 }
+
+#[test]
+fn a_setup_command_fails_by_its_own_end_or_by_whatever_cut_it_off() {
+    let check = |end: AgentEnd, record: &Record, expected: Option<(FailureCode, &str)>| {
+        let failure = setup_failure("npm ci", &end, record);
+        assert_eq!(failure.as_ref().map(|f| f.code), expected.map(|e| e.0), "{end:?}");
+        assert!(expected.is_none_or(|e| failure.is_some_and(|f| f.detail.contains(e.1))), "{end:?}");
+    };
+    let reported = |end: ProcessEnd, tail: &str| AgentEnd::Reported(Box::new(Report { tail: tail.into(), ..report(end) }));
+    let mut budget = Record::default();
+    budget.note(CallEnd::Budget("spent".into()));
+    let none = Record::default();
+    check(reported(ProcessEnd::Exited { code: 0 }, "MemoryError"), &none, None);
+    check(
+        reported(ProcessEnd::Exited { code: 1 }, "MemoryError"),
+        &none,
+        Some((FailureCode::SetupFailed, "`npm ci` ended with exit code 1.")),
+    );
+    check(reported(ProcessEnd::Exited { code: 1 }, ""), &none, Some((FailureCode::SetupFailed, "printed nothing")));
+    check(reported(ProcessEnd::Killed { signal: 11 }, "x"), &none, Some((FailureCode::SetupFailed, "signal 11")));
+    check(reported(ProcessEnd::OutOfMemory, "x"), &none, Some((FailureCode::OutOfMemory, "memory")));
+    check(AgentEnd::Deadline, &none, Some((FailureCode::TimedOut, "`npm ci` was still at work")));
+    check(AgentEnd::Gone, &none, Some((FailureCode::OutOfMemory, "container")));
+    check(AgentEnd::Cut, &budget, Some((FailureCode::Budget, "spent")));
+}
