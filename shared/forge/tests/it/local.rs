@@ -34,6 +34,13 @@ pub(crate) async fn world() -> World {
     let installation = github.install_app("acme").unwrap();
     let files = [("README.md", "# hello\n"), ("old.txt", "old\n"), ("src/main.py", "print('helo')\n")];
     let id = github.create_repository("acme", "hello", &files).unwrap();
+    let repository = Repository { id, owner: "acme".into(), name: "hello".into(), default_branch: None, private: false };
+    let at = RepoAt { connection: ConnectionId::of_installation("github", installation), repository };
+    World { forge: forge_of(&github), github, at, installation, _folder: folder }
+}
+
+/// A client that has no tokens yet.
+pub(crate) fn forge_of(github: &LocalGithub) -> Arc<dyn Forge> {
     let config = GithubConfig {
         api_url: github.api_url().to_owned(),
         web_url: github.web_url().to_owned(),
@@ -41,9 +48,7 @@ pub(crate) async fn world() -> World {
         slug: "patchbay".to_owned(),
         private_key: pem().into(),
     };
-    let repository = Repository { id, owner: "acme".into(), name: "hello".into(), default_branch: None, private: false };
-    let at = RepoAt { connection: ConnectionId::of_installation("github", installation), repository };
-    World { forge: open_github(config).unwrap(), github, at, installation, _folder: folder }
+    open_github(config).unwrap()
 }
 
 impl World {
@@ -58,7 +63,7 @@ impl World {
     }
 }
 
-fn write(path: &str, mode: &str, content: Content) -> FileChange {
+pub(crate) fn write(path: &str, mode: &str, content: Content) -> FileChange {
     FileChange { path: path.into(), change: Change::Write { mode: mode.into(), content, added: true } }
 }
 

@@ -3,11 +3,13 @@
 
 mod access;
 mod code;
+mod content;
 mod deliveries;
 mod events;
 mod local;
 mod moved;
 mod server;
+mod steps;
 mod templates;
 mod threads;
 mod tokens;

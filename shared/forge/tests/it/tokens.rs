@@ -6,7 +6,9 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
 use patchbay_domain::ids::ConnectionId;
+use patchbay_domain::trigger::EventKind;
 use patchbay_forge::{ForgeError, GithubConfig, RepoAt, open_github};
+use patchbay_testing::github::AppConfig;
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -18,6 +20,11 @@ async fn every_token_is_for_one_repository_and_for_the_least_that_the_call_needs
     let _ = forge.pull_request(&at, 1).await;
     let _ = forge.create_comment(&at, 1, "x").await;
     let _ = forge.create_branch(&at, "x", "sha").await;
+    let _ = forge.read_file(&at, "x", None).await;
+    let _ = forge.pull_request_paths(&at, 1).await;
+    let _ = forge.request_reviewers(&at, 1, &["dana".to_owned()], &[]).await;
+    let _ = forge.find_check_run(&at, "sha", "x", "y").await;
+    let _ = forge.is_team_member(&at, "acme", "docs", "dana").await;
     forge.clone_access(&at).await.unwrap();
     let bodies: Vec<Value> = github.mints().into_iter().map(|mint| mint.body).collect();
     let narrow = |permissions: Value| json!({"repository_ids": [REPOSITORY], "permissions": permissions});
@@ -29,9 +36,32 @@ async fn every_token_is_for_one_repository_and_for_the_least_that_the_call_needs
             narrow(json!({"issues": "write", "pull_requests": "write"})),
             narrow(json!({"contents": "write", "pull_requests": "write"})),
             narrow(json!({"contents": "read"})),
+            narrow(json!({"pull_requests": "read"})),
+            narrow(json!({"pull_requests": "write"})),
+            narrow(json!({"checks": "write"})),
+            narrow(json!({"members": "read"})),
+            narrow(json!({"contents": "read"})),
         ]
     );
-    assert_eq!(github.calls().iter().map(Seen::token).collect::<Vec<_>>(), ["ghs_1", "ghs_2", "ghs_3", "ghs_4"]);
+    let used: Vec<String> = (1..=9).map(|token| format!("ghs_{token}")).collect();
+    assert_eq!(github.calls().iter().map(Seen::token).collect::<Vec<_>>(), used);
+    let manifest: Value = serde_json::from_str(include_str!("../../../../infra/manifests/github-app.json")).unwrap();
+    for (name, access) in bodies.iter().flat_map(|body| body["permissions"].as_object().unwrap()) {
+        let asked = &manifest["default_permissions"][name];
+        assert!(asked == access || asked == "write", "the App is to ask for {name}: {access}, not {asked}");
+    }
+}
+
+#[test]
+fn the_app_subscribes_to_every_event_that_can_start_a_workflow() {
+    let manifest: Value = serde_json::from_str(include_str!("../../../../infra/manifests/github-app.json")).unwrap();
+    let events = manifest["default_events"].as_array().unwrap();
+    let from_github = EventKind::ALL.into_iter().filter(|kind| !matches!(kind, EventKind::Schedule | EventKind::Manual));
+    let missing: Vec<&str> = from_github.map(EventKind::as_str).filter(|kind| !events.contains(&json!(kind))).collect();
+    assert_eq!(missing, Vec::<&str>::new());
+    let local = AppConfig::new(APP_ID, "patchbay", "");
+    assert_eq!(&json!(local.events), &manifest["default_events"], "the local GitHub's App is the same");
+    assert_eq!(&json!(local.permissions), &manifest["default_permissions"]);
 }
 
 #[tokio::test]

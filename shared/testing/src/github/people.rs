@@ -4,6 +4,7 @@ use anyhow::Result;
 
 use super::LocalGithub;
 use super::seed::person;
+use super::world::NewReviewComment;
 
 impl LocalGithub {
     /// Gives a team of an organization exactly these members; makes the team.
@@ -20,6 +21,31 @@ impl LocalGithub {
     /// When there is no such thread or person.
     pub fn assign(&self, repository: &str, number: u64, login: &str, assignee: &str) -> Result<()> {
         self.act_in(repository, |world, id| world.add_assignees(id, number, &[assignee.to_owned()], &person(world, login)?))
+    }
+
+    /// A person reviews a pull request (`COMMENTED`, `APPROVED`, `CHANGES_REQUESTED`), with comments on lines: path, line,
+    /// text. Returns the review's id.
+    ///
+    /// # Errors
+    /// When there is no such pull request or person, or the pull request does not touch a path.
+    pub fn review(
+        &self,
+        repository: &str,
+        number: u64,
+        login: &str,
+        state: &str,
+        body: &str,
+        comments: &[(&str, u64, &str)],
+    ) -> Result<u64> {
+        let comment = |(path, line, body): &(&str, u64, &str)| NewReviewComment {
+            path: (*path).to_owned(),
+            line: Some(*line),
+            side: "RIGHT".to_owned(),
+            body: (*body).to_owned(),
+            in_reply_to: None,
+        };
+        let comments = comments.iter().map(comment).collect();
+        self.act_in(repository, |world, id| world.add_review(id, number, state, body, comments, &person(world, login)?))
     }
 
     /// The names of a thread's labels.

@@ -19,6 +19,9 @@ async fn a_person_reads_an_issue_and_a_pull_request() {
     stage.post(&token, &format!("/repos/{REPO}/git/refs"), json!({"ref": "refs/heads/topic", "sha": sha})).await;
     let pull = stage.post(&token, &format!("/repos/{REPO}/pulls"), json!({"title": "Greet", "head": "topic", "base": "main"})).await;
 
+    let head_sha = sha.as_str().expect("a sha");
+    stage.github.report_check(REPO, "ada", "ci", "tests <unit>", head_sha, "failure").expect("a check");
+
     let page = stage.get("", &stage.github.issue(REPO, issue).expect("an issue").url).await;
     assert_eq!(page.status, 200);
     for part in ["Greet &lt;all&gt;", "<strong>hello</strong>", "&lt;script&gt;", ">bug<"] {
@@ -30,6 +33,7 @@ async fn a_person_reads_an_issue_and_a_pull_request() {
         "<span class=\"add\">+print(&#39;hi &amp; &lt;b&gt;&#39;)</span>",
         "<span class=\"del\">-print(&#39;hello&#39;)</span>",
         "Verified",
+        "<b>tests &lt;unit&gt;</b> failure",
     ] {
         assert!(page.text.contains(part), "{part}: {}", page.text);
     }

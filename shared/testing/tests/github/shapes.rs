@@ -51,6 +51,14 @@ async fn answers_have_every_field_that_github_requires() {
     let bob = stage.github.create_user("bob").expect("bob");
     let review = stage.post(&bob, &format!("{r}/pulls/2/reviews"), json!({"event": "COMMENT", "body": "hm"})).await.json;
     let line = stage.post(&bob, &format!("{r}/pulls/2/comments"), json!({"path": "new.txt", "line": 1, "body": "x"})).await.json;
+    stage.github.set_team_members("acme", "docs", &["bob"]).expect("a team");
+    let checks = stage.token(json!({"permissions": {"checks": "write", "pull_requests": "write"}})).await;
+    let remark = json!({"path": "new.txt", "start_line": 1, "end_line": 1, "annotation_level": "notice", "message": "m"});
+    let check = json!({"name": "x", "head_sha": stage.github.branch_head(REPO, "topic"), "conclusion": "success",
+                       "output": {"title": "t", "summary": "s", "annotations": [remark]}});
+    let check = stage.post(&checks, &format!("{r}/check-runs"), check).await.json;
+    let remarks = stage.get(&checks, &format!("{r}/check-runs/{}/annotations", check["id"])).await.json;
+    let asked = stage.post(&checks, &format!("{r}/pulls/2/requested_reviewers"), json!({"team_reviewers": ["docs"]})).await.json;
     inbox.wait(5).await;
     let jwt = stage.jwt();
     let get = async |path: &str| stage.get(if path.starts_with("/app") { &jwt } else { &stage.ada }, path).await.json;
@@ -95,6 +103,10 @@ async fn answers_have_every_field_that_github_requires() {
         ("rate-limit-overview", get("/rate_limit").await),
         ("diff-entry", get(&format!("{r}/pulls/2/files")).await[0].clone()),
         ("integration", get("/app").await),
+        ("check-run", check),
+        ("check-annotation", remarks[0].clone()),
+        ("team-membership", get("/orgs/acme/teams/docs/memberships/bob").await),
+        ("team", asked["requested_teams"][0].clone()),
     ];
     let shapes: BTreeMap<String, Fields> = serde_json::from_value(shapes()["rest"].clone()).expect("shapes");
     let compared: BTreeSet<&str> = answers.iter().map(|(name, _)| *name).collect();
@@ -149,6 +161,16 @@ async fn act_everything(stage: &Stage) {
     let line = json!([{"path": "new.txt", "line": 1, "body": "x"}]);
     let review = json!({"event": "COMMENT", "body": "hm", "comments": line});
     assert_eq!(stage.post(&bob, &format!("/repos/{REPO}/pulls/{pull}/reviews"), review).await.status, 200);
+    let sha = github.branch_head(REPO, "topic").expect("a branch");
+    github.report_check(REPO, "ada", "ci", "test", &sha, "failure").expect("a check");
+    github.finish_workflow_run(REPO, "ada", "test", "topic", "failure").expect("a run");
+    github.publish_release(REPO, "ada", "v1", "One", "- all").expect("a release");
+    github.deploy(REPO, "ada", "production", "main", Some("failure")).expect("a deployment");
+    let discussion = github.open_discussion(REPO, "bob", "Talk", "about it").expect("a discussion");
+    github.comment_discussion(REPO, discussion, "ada", "yes").expect("a comment");
+    github.assign(REPO, number, "ada", "bob").expect("assigned");
+    let reviewers = json!({"reviewers": ["bob"]});
+    assert_eq!(stage.post(&stage.ada, &format!("/repos/{REPO}/pulls/{pull}/requested_reviewers"), reviewers).await.status, 201);
     github.close_issue(REPO, pull, "ada").expect("closed");
     github.delete_branch(REPO, "ada", "topic").expect("deleted");
     github.create_repository("acme", "other", &[("a", "b")]).expect("a repository");

@@ -37,8 +37,10 @@ pub(super) fn update(call: &mut Call<'_>) -> Answer {
 }
 
 pub(super) fn annotations(call: &mut Call<'_>) -> Answer {
-    let run = call.repository()?.check_runs.get(&call.number("id")?).ok_or_else(ApiError::not_found)?;
-    call.page(run.annotations.iter().map(json::annotation).collect())
+    let repository = call.repository()?;
+    let run = repository.check_runs.get(&call.number("id")?).ok_or_else(ApiError::not_found)?;
+    let sha = repository.check_suites.get(&run.suite).map_or("", |suite| suite.head_sha.as_str());
+    call.page(run.annotations.iter().map(|one| json::annotation(call.world, repository, sha, one)).collect())
 }
 
 /// The check runs of a commit; only the newest of each name unless all are asked for.

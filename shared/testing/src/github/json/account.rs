@@ -119,6 +119,7 @@ pub(crate) fn team(urls: &Urls, organization: &Account, slug: &str) -> Value {
         "members_url": format!("{url}/members{{/member}}"),
         "repositories_url": format!("{url}/repos"),
         "permission": "pull",
+        "type": "organization",
         "parent": null,
     })
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::super::git::{Commit, Signature, ZERO_SHA};
 use super::super::state::{CheckAnnotation, CheckRun, CheckSuite, Repository};
 use super::super::world::World;
 use super::{app, node_id, time};
@@ -34,7 +35,7 @@ pub(crate) fn check_run(world: &World, found: &Repository, run: &CheckRun) -> Va
         },
         "check_suite": suite.map(|suite| check_suite(world, found, suite)),
         "app": suite.map(|suite| app_of(world, suite)),
-        "pull_requests": suite.map(|suite| pulls_of(world, found, suite)),
+        "pull_requests": suite.map(|suite| pulls_with_head(world, found, &suite.head_sha)),
     })
 }
 
@@ -45,6 +46,8 @@ pub(crate) fn check_suite(world: &World, found: &Repository, suite: &CheckSuite)
     let failed = runs.iter().find(|run| !matches!(run.conclusion.as_deref(), Some("success" | "neutral" | "skipped")));
     let conclusion = failed.or(runs.first()).and_then(|run| run.conclusion.clone()).filter(|_| completed);
     let url = format!("{}/check-suites/{}", world.repository_api_url(found), suite.id);
+    let commit = world.git(found.id).read_commit(&suite.head_sha);
+    let before = commit.as_ref().and_then(|commit| commit.parents.first().cloned()).unwrap_or_else(|| ZERO_SHA.to_owned());
     json!({
         "id": suite.id,
         "node_id": node_id("CheckSuite", suite.id),
@@ -53,21 +56,23 @@ pub(crate) fn check_suite(world: &World, found: &Repository, suite: &CheckSuite)
         "status": if completed { "completed" } else { "in_progress" },
         "conclusion": conclusion,
         "url": url,
-        "before": null,
+        "before": before,
         "after": suite.head_sha,
-        "pull_requests": pulls_of(world, found, suite),
+        "pull_requests": pulls_with_head(world, found, &suite.head_sha),
         "app": app_of(world, suite),
         "created_at": time(suite.created_at),
         "updated_at": time(suite.updated_at),
         "latest_check_runs_count": runs.len(),
         "check_runs_url": format!("{url}/check-runs"),
+        "head_commit": commit.as_ref().map(short_commit),
     })
 }
 
 /// A remark on lines of a file.
-pub(crate) fn annotation(annotation: &CheckAnnotation) -> Value {
+pub(crate) fn annotation(world: &World, found: &Repository, sha: &str, annotation: &CheckAnnotation) -> Value {
     json!({
         "path": annotation.path,
+        "blob_href": format!("{}/blob/{sha}/{}", world.repository_web_url(found), annotation.path),
         "start_line": annotation.start_line,
         "end_line": annotation.end_line,
         "start_column": null,
@@ -76,6 +81,19 @@ pub(crate) fn annotation(annotation: &CheckAnnotation) -> Value {
         "title": annotation.title,
         "message": annotation.message,
         "raw_details": null,
+    })
+}
+
+/// A commit as checks and workflow runs name it.
+pub(crate) fn short_commit(commit: &Commit) -> Value {
+    let person = |who: &Signature| json!({"name": who.name, "email": who.email});
+    json!({
+        "id": commit.sha,
+        "tree_id": commit.tree,
+        "message": commit.message,
+        "timestamp": time(commit.committer.date),
+        "author": person(&commit.author),
+        "committer": person(&commit.committer),
     })
 }
 
@@ -94,11 +112,11 @@ fn app_of(world: &World, suite: &CheckSuite) -> Value {
 }
 
 // Open pull requests with this head; a fork's are not found, as GitHub does not look into forks.
-fn pulls_of(world: &World, found: &Repository, suite: &CheckSuite) -> Vec<Value> {
+pub(super) fn pulls_with_head(world: &World, found: &Repository, sha: &str) -> Vec<Value> {
     let url = world.repository_api_url(found);
     let repo = json!({"id": found.id, "url": url, "name": found.name});
     let heads = found.issues.values().filter(|issue| issue.open).filter_map(|issue| Some((issue.number, issue.pull.as_ref()?)));
-    let heads = heads.filter(|(_, pull)| pull.fork.is_none() && pull.head_sha == suite.head_sha);
+    let heads = heads.filter(|(_, pull)| pull.fork.is_none() && pull.head_sha == sha);
     heads
         .map(|(number, pull)| {
             json!({

@@ -9,14 +9,16 @@ mod commit;
 mod issue;
 mod pull;
 mod repository;
+mod run;
 
 pub(crate) use account::{membership, organization, organization_full, private_user, public_user, team, user};
 pub(crate) use app::{app, delivery, delivery_item, installation, installation_in_event};
-pub(crate) use check::{annotation, check_run, check_suite};
+pub(crate) use check::{annotation, check_run, check_suite, short_commit};
 pub(crate) use commit::{base64_lines, blob, branch, commit, diff_entry, git_commit, git_ref, push_commit, short_branch};
 pub(crate) use issue::{comment, issue, label, labels, noreply_email};
 pub(crate) use pull::{PullGit, pull_full, pull_simple, review, review_comment};
 pub(crate) use repository::{full_name, full_repository, push_repository, repository, short_repository};
+pub(crate) use run::{Run, workflow_run};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

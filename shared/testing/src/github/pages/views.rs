@@ -4,7 +4,7 @@ use super::super::error::ApiError;
 use super::super::git::EMPTY_TREE;
 use super::super::git_diff::FileDiff;
 use super::super::json::{full_name, time};
-use super::super::state::{Issue, Repository};
+use super::super::state::{CheckRun, Issue, Repository};
 use super::super::world::World;
 use super::html::{escape, page};
 use super::{Page, markdown};
@@ -71,7 +71,8 @@ pub(super) fn thread(world: &World, found: &Repository, number: u64) -> Page {
         let edited = if comment.history.len() > 1 { " · edited" } else { "" };
         body.push_str(&entry(&comment.author, &format!("{}{edited}", time(comment.created_at)), &anchor, &comment.body));
     }
-    if issue.pull.is_some() {
+    if let Some(pull) = &issue.pull {
+        body.push_str(&checks(found, &pull.head_sha));
         body.push_str(&commits(world, found, number)?);
         body.push_str(&files(&world.pull_files(found.id, number)?));
     }
@@ -161,6 +162,18 @@ fn commits(world: &World, found: &Repository, number: u64) -> Page {
     }
     list.push_str("</ul>");
     Ok(list)
+}
+
+// Nothing where nothing has been checked.
+fn checks(found: &Repository, sha: &str) -> String {
+    let of_commit = |run: &&CheckRun| found.check_suites.get(&run.suite).is_some_and(|suite| suite.head_sha == sha);
+    let mut list = String::new();
+    for run in found.check_runs.values().filter(of_commit) {
+        let state = run.conclusion.as_ref().unwrap_or(&run.status);
+        let title = run.title.as_deref().unwrap_or_default();
+        list.push_str(&format!("<li><b>{}</b> {} <span class=\"dim\">{}</span></li>", escape(&run.name), escape(state), escape(title)));
+    }
+    if list.is_empty() { list } else { format!("<h2>Checks</h2><ul>{list}</ul>") }
 }
 
 fn files(files: &[FileDiff]) -> String {

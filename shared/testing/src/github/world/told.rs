@@ -76,46 +76,11 @@ impl World {
                 (head.to_owned(), sha, json::repository(&self.urls, &self.state, found))
             }
         };
-        let own_branch = |pull: &Value| pull["head"]["ref"] == branch.as_str();
-        let (api, web) = (self.repository_api_url(found), self.repository_web_url(found));
-        let pulls: Vec<Value> = found
-            .issues
-            .values()
-            .filter(|issue| issue.open)
-            .filter_map(|issue| Some((issue.number, issue.pull.as_ref().filter(|pull| pull.fork.is_none() && pull.head_sha == sha)?)))
-            .map(|(number, pull)| {
-                let repo = json!({"id": found.id, "url": api, "name": found.name});
-                json!({"url": format!("{api}/pulls/{number}"), "id": pull.id, "number": number,
-                       "head": {"ref": pull.head_ref, "sha": pull.head_sha, "repo": repo},
-                       "base": {"ref": pull.base_ref, "sha": pull.base_sha, "repo": repo}})
-            })
-            .filter(own_branch)
-            .collect();
-        let run = json!({
-            "id": id,
-            "name": name,
-            "node_id": node_id("WorkflowRun", id),
-            "head_branch": branch,
-            "head_sha": sha,
-            "path": format!(".github/workflows/{name}.yml"),
-            "display_title": name,
-            "run_number": 1,
-            "run_attempt": 1,
-            "event": "push",
-            "status": "completed",
-            "conclusion": conclusion,
-            "workflow_id": 2_823_525,
-            "url": format!("{api}/actions/runs/{id}"),
-            "html_url": format!("{web}/actions/runs/{id}"),
-            "pull_requests": pulls,
-            "created_at": time(now()),
-            "updated_at": time(now()),
-            "run_started_at": time(now()),
-            "actor": self.user_json(&doer.login),
-            "triggering_actor": self.user_json(&doer.login),
-            "repository": json::repository(&self.urls, &self.state, found),
-            "head_repository": head_repository,
-        });
+        let run = json::workflow_run(
+            self,
+            found,
+            json::Run { id, name, branch: &branch, sha: &sha, conclusion, actor: &doer.login, head_repository },
+        );
         let workflow = json!({"id": 2_823_525, "node_id": node_id("Workflow", 2_823_525), "name": name,
                               "path": format!(".github/workflows/{name}.yml"), "state": "active"});
         self.tell(repository, "workflow_run", "completed", [("workflow_run", run), ("workflow", workflow)], doer)?;
