@@ -13,3 +13,4 @@ mod steps;
 mod templates;
 mod threads;
 mod tokens;
+mod told;

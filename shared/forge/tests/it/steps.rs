@@ -85,7 +85,7 @@ fn annotations(count: u32) -> Vec<Annotation> {
     (1..=count).map(annotation).collect()
 }
 
-fn check<'a>(sha: &'a str, annotations: &'a [Annotation]) -> NewCheckRun<'a> {
+pub(crate) fn check<'a>(sha: &'a str, annotations: &'a [Annotation]) -> NewCheckRun<'a> {
     NewCheckRun {
         name: "docs",
         head_sha: sha,
