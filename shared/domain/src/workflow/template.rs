@@ -5,7 +5,7 @@
 use super::code::{check_filters, check_size, in_template};
 use super::limits::{MAX_CONDITION_CHARS, MAX_RENDERED_CHARS, MAX_TEMPLATE_CHARS, TEMPLATE_FUEL};
 use super::problem::{closest, quoted};
-use minijinja::value::{Serde, Value};
+use minijinja::value::{Serde, Value, ValueKind};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, Template, UndefinedBehavior};
 use std::collections::BTreeSet;
 use std::io;
@@ -93,9 +93,13 @@ fn environment() -> Environment<'static> {
     environment
 }
 
-/// What an event or step does not have is nothing: it prints as no text.
+/// What an event or step does not have is nothing: it prints as no text. Booleans print as the file writes them, not as Python does.
 fn write_value(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
-    if value.is_none() { Ok(()) } else { minijinja::escape_formatter(out, state, value) }
+    match value.kind() {
+        ValueKind::None => Ok(()),
+        ValueKind::Bool => Ok(out.write_str(if value.is_true() { "true" } else { "false" })?),
+        _ => minijinja::escape_formatter(out, state, value),
+    }
 }
 
 /// The filter `cut`: at most so many characters, with `…` as the last where something is gone.

@@ -22,6 +22,7 @@ fn templates_render() {
         ("{% for label in event.labels %}- {{ label }}\n{% endfor %}", "- a\n- b\n"),
         ("{% if event.nothing %}x{% else %}y{% endif %}", "y"),
         ("[{{ event.nothing }}]", "[]"),
+        ("{{ event.n == 3 }} {{ not event.n }}", "true false"),
         ("{{ event.html | cut(3) }}|{{ event.html | cut(100) }}|{{ event.html | cut(0) }}", "<b…|<b>&</b>|"),
         ("{{ event.labels | tojson }}", "[\"a\", \"b\"]"),
         ("{{ event.nope | default('d') }}", "d"),
