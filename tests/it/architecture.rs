@@ -15,7 +15,8 @@ const ROOMS: [(&str, &[&str]); 8] = [
     ("patchbay-testing", &["patchbay-domain"]),
     // The task holds no AWS and no forge client at all: it has one door.
     ("agent-task", &["patchbay-domain"]),
-    ("patchbay", &["patchbay-domain", "patchbay-testing"]),
+    // What explains a decision reads payloads as a deployment does; `one_module_of_the_local_stack_reads_payloads` says where.
+    ("patchbay", &["patchbay-domain", "patchbay-testing", "patchbay-forge"]),
     ("patchbay-fuzz", &["patchbay-domain", "patchbay-forge"]),
 ];
 const FUNCTION: [&str; 4] = ["patchbay-domain", "patchbay-forge", "patchbay-aws", "patchbay-app"];
@@ -127,6 +128,13 @@ fn foreign_edges(packages: &[Package]) -> Vec<String> {
 #[test]
 fn rooms_depend_on_each_other_in_one_direction() {
     none(forbidden_edges(&packages()));
+}
+
+#[test]
+fn one_module_of_the_local_stack_reads_payloads() {
+    let uses = sources().into_iter().filter(|(path, text)| path.starts_with("infra/dev/") && text.contains("patchbay_forge"));
+    let modules: Vec<String> = uses.map(|(path, _)| path).collect();
+    assert_eq!(modules, ["infra/dev/src/trial/payload.rs"], "what plays AWS and GitHub is a second opinion: it knows no code of ours");
 }
 
 #[test]

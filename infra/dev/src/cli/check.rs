@@ -23,9 +23,25 @@ pub(super) struct Arguments {
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let name = arguments.file.display().to_string();
     let checked = read(&text_of(&arguments.file)?);
-    let report = if arguments.json { json_report(&name, &checked).to_string() } else { text_report(&name, &checked) };
-    print_result(report.trim_end());
+    print_report(&name, &checked, arguments.json);
     Ok(if checked.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The configuration in a file that another command is about; `None` if it is wrong, which has been told then.
+///
+/// # Errors
+/// If the file cannot be read.
+pub(super) fn configuration_of(path: &Path, json: bool) -> anyhow::Result<Option<Configuration>> {
+    let checked = read(&text_of(path)?);
+    if checked.is_err() {
+        print_report(&path.display().to_string(), &checked, json);
+    }
+    Ok(checked.ok())
+}
+
+fn print_report(name: &str, checked: &Result<Configuration, Problems>, json: bool) {
+    let report = if json { json_report(name, checked).to_string() } else { text_report(name, checked) };
+    print_result(report.trim_end());
 }
 
 /// The file's text, no more of it than is needed to see that it is too long.

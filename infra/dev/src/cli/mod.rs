@@ -1,17 +1,21 @@
-//! The commands of `patchbay`: demo, up, send, top, runs, logs, cancel, redrive, check, doctor. `main` only calls [`run`].
+//! The commands of `patchbay`: demo, up, send, top, runs, logs, cancel, redrive, check, explain, replay, doctor. `main` only
+//! calls [`run`].
 //!
 //! What a command prints is for people on stderr and for programs on stdout: with `--json` stdout holds one JSON object.
 
 mod aider;
+mod bench_matching;
 mod cancel;
 mod check;
 mod data_dir;
 mod demo;
 mod doctor;
+mod explain;
 mod logs;
 mod output;
 mod project;
 mod redrive;
+mod replay;
 mod runs;
 mod send;
 mod setup;
@@ -80,6 +84,13 @@ enum Command {
     Redrive(redrive::Arguments),
     /// Check a workflow file, and say what is wrong with it.
     Check(check::Arguments),
+    /// Say what a workflow file would start for an event, and why.
+    Explain(explain::Arguments),
+    /// Try a workflow file on the deliveries of the past days, or run one of them again.
+    #[command(after_help = STACK_HELP)]
+    Replay(replay::Arguments),
+    /// Measure what deciding about an event costs, as ratios.
+    BenchMatching(bench_matching::Arguments),
     /// Play every journey again for every call in it, with a fault at that call.
     Sweep(sweep::Arguments),
     /// Check every prerequisite, and say what mends what is missing.
@@ -101,6 +112,9 @@ pub async fn run() -> ExitCode {
         Command::Logs(arguments) => logs::run(arguments).await,
         Command::Redrive(arguments) => redrive::run(arguments).await,
         Command::Check(arguments) => check::run(arguments).await,
+        Command::Explain(arguments) => explain::run(arguments).await,
+        Command::Replay(arguments) => replay::run(arguments).await,
+        Command::BenchMatching(arguments) => bench_matching::run(arguments).await,
         Command::Sweep(arguments) => sweep::run(arguments).await,
         Command::Doctor(arguments) => doctor::run(arguments).await,
     };

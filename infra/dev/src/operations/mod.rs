@@ -1,10 +1,13 @@
-//! What an operator does with a deployment: look at runs, logs and queues, send dead letters again, end a run.
+//! What an operator does with a deployment: look at runs, logs, queues and deliveries, send dead letters and deliveries
+//! again, end a run.
 //!
 //! One implementation over AWS's own protocols, for the stack on this machine and for one in AWS; [`place`] holds what
 //! differs: where AWS answers, what the resources are called, where the logs lie. Nothing here prints.
 
 mod cancel;
 mod cloudwatch;
+mod costs;
+mod deliveries;
 mod overview;
 mod place;
 mod queues;
@@ -12,6 +15,8 @@ pub mod records;
 mod resources;
 mod runs;
 
+pub use costs::AgentCost;
+pub use deliveries::{RecordedDecision, RecordedReason, StoredCost, StoredDelivery};
 pub use overview::{Overview, SlotView};
 pub use place::Place;
 pub use queues::{QueueView, Redriven};
@@ -27,6 +32,7 @@ use std::fmt::Debug;
 pub struct Operations {
     dynamodb: aws_sdk_dynamodb::Client,
     sqs: aws_sdk_sqs::Client,
+    s3: aws_sdk_s3::Client,
     resources: Resources,
     place: Place,
     logs: Logs,
@@ -45,7 +51,10 @@ impl Operations {
     }
 
     fn new(sdk: &SdkConfig, resources: Resources, place: Place, logs: Logs) -> Self {
-        Self { dynamodb: aws_sdk_dynamodb::Client::new(sdk), sqs: aws_sdk_sqs::Client::new(sdk), resources, place, logs }
+        let (dynamodb, sqs) = (aws_sdk_dynamodb::Client::new(sdk), aws_sdk_sqs::Client::new(sdk));
+        // Buckets have no names of their own on this machine.
+        let s3 = aws_sdk_s3::config::Builder::from(sdk).force_path_style(sdk.endpoint_url().is_some()).build();
+        Self { dynamodb, sqs, s3: aws_sdk_s3::Client::from_conf(s3), resources, place, logs }
     }
 
     /// The deployment in a few words.

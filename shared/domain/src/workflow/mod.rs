@@ -1,9 +1,11 @@
 //! A workflow: triggers that say when, steps that say what. `read` makes one from a repository's file or says everything that is wrong
-//! with it, `template` renders what steps say, over the names that `context` gives. Where a workflow comes from (a repository's
-//! file, the organisation's default, the built-in one) and how it is kept is `app`'s; which events start it is `trigger`'s.
+//! with it, `compiled` decides about events with all of a file's workflows, `template` renders what steps say, over the names that
+//! `context` gives. Where a workflow comes from (a repository's file, the organisation's default, the built-in one) and how it is
+//! kept is `app`'s; which events start it is `trigger`'s.
 
 mod amounts;
 mod code;
+mod compiled;
 pub mod context;
 mod keys;
 pub mod limits;
@@ -16,6 +18,7 @@ pub mod template;
 mod yaml;
 
 pub use amounts::{duration_text, money_text, parse_duration, parse_money};
+pub use compiled::{CompiledConfiguration, CompiledWorkflow, WorkflowDecision};
 pub use context::{Outcome, StepOutputs, commit_of, context, event_context};
 pub use model::{Concurrency, Configuration, Step, StepAction, Workflow};
 pub use problem::{FILE_PATH, Problem, Problems};

@@ -1,4 +1,4 @@
-//! The forge crate from outside: payload samples become events, and the GitHub client against a scripted server (what
+//! The forge crate from outside: payload samples become events and start recipes, and the GitHub client against a scripted server (what
 //! it sends) and against the local GitHub (whether that does what it should).
 
 mod access;
@@ -8,6 +8,7 @@ mod deliveries;
 mod events;
 mod local;
 mod moved;
+mod recipes;
 mod server;
 mod steps;
 mod templates;

@@ -1,5 +1,6 @@
-//! Tests of reading, of what is wrong with files, of templates and of what templates see.
+//! Tests of reading, of deciding with whole files, of what is wrong with files, of templates and of what templates see.
 
+mod deciding;
 mod documents;
 mod problems;
 mod reading;
