@@ -4,6 +4,7 @@ mod architecture;
 mod chaos;
 mod cloud_answers;
 mod command_line;
+mod counts;
 mod emulator;
 mod endings;
 mod hostile;

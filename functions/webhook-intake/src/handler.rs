@@ -7,19 +7,30 @@ use patchbay_app::intake::{Intake, IntakeReply, WebhookHeaders};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::borrow::Cow;
-use std::collections::HashMap;
 
-/// The five fields that are read of an HTTP API event (payload format 2.0).
+/// The four fields that are read of an HTTP API event (payload format 2.0).
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Request {
     route_key: String,
-    /// Names in lower case, repeated ones joined by a comma.
     #[serde(default)]
-    headers: HashMap<String, String>,
+    headers: Headers,
     body: Option<String>,
     #[serde(default)]
     is_base64_encoded: bool,
+}
+
+/// The headers that are read. Their names come in lower case, repeated ones joined by a comma.
+#[derive(Default, Deserialize)]
+struct Headers {
+    #[serde(rename = "x-hub-signature-256")]
+    signature: Option<String>,
+    #[serde(rename = "x-github-event")]
+    event: Option<String>,
+    #[serde(rename = "x-github-delivery")]
+    delivery: Option<String>,
+    #[serde(rename = "content-type")]
+    content_type: Option<String>,
 }
 
 /// The answer to API Gateway.
@@ -27,8 +38,15 @@ pub(crate) struct Request {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Response {
     status_code: u16,
-    headers: HashMap<&'static str, &'static str>,
+    headers: JsonContent,
     body: String,
+}
+
+/// The one header of every answer.
+#[derive(Serialize)]
+struct JsonContent {
+    #[serde(rename = "content-type")]
+    content_type: &'static str,
 }
 
 /// `POST /webhooks/github` and `GET /health`; the template routes nothing else here.
@@ -51,12 +69,12 @@ async fn receive(app: &Intake, request: &Request) -> Response {
             Err(_) => return answer(400, &json!({ "error": "the body is not base64" })),
         },
     };
-    let header = |name: &str| request.headers.get(name).map(String::as_str);
+    let sent = &request.headers;
     let headers = WebhookHeaders {
-        signature: header("x-hub-signature-256"),
-        event: header("x-github-event"),
-        delivery: header("x-github-delivery"),
-        content_type: header("content-type"),
+        signature: sent.signature.as_deref(),
+        event: sent.event.as_deref(),
+        delivery: sent.delivery.as_deref(),
+        content_type: sent.content_type.as_deref(),
     };
     match app.handle_github(headers, &body).await {
         IntakeReply::Accepted(delivery) => answer(202, &json!({ "delivery": delivery })),
@@ -66,5 +84,5 @@ async fn receive(app: &Intake, request: &Request) -> Response {
 }
 
 fn answer(status_code: u16, body: &serde_json::Value) -> Response {
-    Response { status_code, headers: HashMap::from([("content-type", "application/json")]), body: body.to_string() }
+    Response { status_code, headers: JsonContent { content_type: "application/json" }, body: body.to_string() }
 }

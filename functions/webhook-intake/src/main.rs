@@ -8,6 +8,7 @@ use patchbay_aws::{lambda, telemetry};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     telemetry::init("webhook-intake");
+    telemetry::gather_lines();
     let app = Intake::from_env().await?;
-    lambda::run_raw(async |event| handler::handle(&app, event).await).await
+    lambda::run_spanless(async |event| handler::handle(&app, event).await).await
 }

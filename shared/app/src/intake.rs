@@ -3,6 +3,7 @@
 
 use crate::enqueue::enqueue;
 use jiff::Timestamp;
+use metrics::{Counter, Histogram};
 use patchbay_aws::blobs::Blobs;
 use patchbay_aws::queue::Queue;
 use patchbay_aws::secrets::Secrets;
@@ -30,6 +31,24 @@ pub struct Intake {
     pub secret_id: String,
     pub events: Queue,
     pub blobs: Blobs,
+    pub counts: Counts,
+}
+
+/// The metrics of every request, looked up once.
+pub struct Counts {
+    received: Counter,
+    refused: Histogram,
+    failed: Histogram,
+}
+
+impl Default for Counts {
+    fn default() -> Self {
+        Self {
+            received: metrics::counter!(metric::WEBHOOK_RECEIVED),
+            refused: metrics::histogram!(metric::WEBHOOK_REFUSED),
+            failed: metrics::histogram!(metric::WEBHOOK_FAILED),
+        }
+    }
 }
 
 /// The webhook secrets, current first; at most two are active per endpoint (R3).
@@ -74,14 +93,14 @@ impl Intake {
     ///
     /// Calls: one send; a blob write before it for what does not fit a message; a secret read every five minutes.
     pub async fn handle_github(&self, headers: WebhookHeaders<'_>, body: &[u8]) -> IntakeReply {
-        metrics::counter!(metric::WEBHOOK_RECEIVED).increment(1);
+        self.counts.received.increment(1);
         let reply = self.receive(headers, body).await;
         if let IntakeReply::Refused { status, why } = &reply {
             tracing::warn!(status, why, event = headers.event, delivery = headers.delivery, bytes = body.len(), "webhook refused");
         }
         let (refused, failed) = (matches!(reply, IntakeReply::Refused { .. }), matches!(reply, IntakeReply::Unavailable));
-        metrics::histogram!(metric::WEBHOOK_REFUSED).record(u8::from(refused));
-        metrics::histogram!(metric::WEBHOOK_FAILED).record(u8::from(failed));
+        self.counts.refused.record(u8::from(refused));
+        self.counts.failed.record(u8::from(failed));
         reply
     }
 

@@ -4,7 +4,7 @@
 use crate::config::{AgentConfig, Capacity, RunLimits, TaskConfig};
 use crate::dispatch::Dispatch;
 use crate::drive::Driver;
-use crate::intake::Intake;
+use crate::intake::{Counts, Intake};
 use crate::launch::Launcher;
 use crate::matching::Matcher;
 use crate::reap::Reaper;
@@ -44,7 +44,8 @@ impl Intake {
             (env.required("SECRET_WEBHOOK_ID"), env.required("QUEUE_EVENTS_URL"), env.required("BLOBS_BUCKET"));
         env.finish()?;
         let aws = AwsConfig::from_env().await;
-        let intake = Self { secrets: Secrets::new(&aws), secret_id, events: Queue::new(&aws, queue), blobs: Blobs::new(&aws, bucket) };
+        let (secrets, events, blobs) = (Secrets::new(&aws), Queue::new(&aws, queue), Blobs::new(&aws, bucket));
+        let intake = Self { secrets, secret_id, events, blobs, counts: Counts::default() };
         intake.warm_up().await;
         Ok(intake)
     }

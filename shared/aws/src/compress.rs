@@ -5,16 +5,26 @@ use crate::error::AwsError;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use patchbay_domain::envelope::Body;
+use std::cell::RefCell;
 use std::io::Read;
+use zstd::bulk::Compressor;
 
 /// No body that Lambda lets in comes near this, decompressed.
 pub const MAX_DECOMPRESSED_BYTES: usize = 32 * 1024 * 1024;
 const LEVEL: i32 = 1;
 
+thread_local! {
+    /// Kept: a new one clears more memory than most bodies have.
+    static COMPRESSOR: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
+}
+
 /// The body, compressed.
 pub fn compress(body: &[u8]) -> Vec<u8> {
-    // From memory to memory: fails only when memory itself does.
-    zstd::bulk::compress(body, LEVEL).expect("memory for compression")
+    COMPRESSOR.with_borrow_mut(|kept| {
+        // From memory to memory: fails only when memory itself does.
+        let compressor = kept.get_or_insert_with(|| Compressor::new(LEVEL).expect("memory for compression"));
+        compressor.compress(body).expect("memory for compression")
+    })
 }
 
 /// What `compress` was given. `TooLarge` when it would pass `MAX_DECOMPRESSED_BYTES`, `Permanent` when it is not zstd.

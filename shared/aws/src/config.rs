@@ -5,11 +5,12 @@
 
 use crate::error::AwsError;
 use crate::tls;
-use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::retry::RetryConfig;
+use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_dynamodb::config::SharedCredentialsProvider;
+use aws_sdk_dynamodb::config::{Credentials, IdentityCache, SharedCredentialsProvider};
+use aws_sdk_sqs::config::endpoint::{Endpoint, EndpointFuture, Params, ResolveEndpoint};
 use std::collections::HashMap;
 use std::str::FromStr;
 use std::sync::{Arc, OnceLock};
@@ -39,14 +40,13 @@ impl AwsConfig {
     /// are no such credentials (a person's machine), the SDK's own chain is asked. Makes no call in Lambda.
     pub async fn from_env() -> Self {
         let env = EnvReader::new();
-        let has_credentials = env.optional("AWS_ACCESS_KEY_ID").is_some() && env.optional("AWS_SECRET_ACCESS_KEY").is_some();
         let region = env.optional("AWS_REGION").or_else(|| env.optional("AWS_DEFAULT_REGION"));
-        let endpoints = Endpoints::read(&env);
-        match region {
-            Some(region) if has_credentials => {
+        match (region, env.optional("AWS_ACCESS_KEY_ID"), env.optional("AWS_SECRET_ACCESS_KEY")) {
+            (Some(region), Some(key), Some(secret)) => {
                 let trust = tls::Trust::choose(&region, env.optional("AWS_CA_BUNDLE").or_else(|| env.optional("SSL_CERT_FILE")).as_deref());
-                let credentials = SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new());
-                Self::build(Region::new(region), credentials, endpoints, trust)
+                // Lambda renews them by starting another process.
+                let credentials = Credentials::new(key, secret, env.optional("AWS_SESSION_TOKEN"), None, "environment");
+                Self::build(Region::new(region), SharedCredentialsProvider::new(credentials), Endpoints::read(&env), trust)
             }
             // The SDK's own chain reads the variables itself.
             _ => Self::from_sdk(aws_config::defaults(BehaviorVersion::latest()).load().await, HashMap::new()),
@@ -55,7 +55,7 @@ impl AwsConfig {
 
     /// Every service at one plain-HTTP address with made-up credentials: for tests and local stacks.
     pub fn at_endpoint(url: &str) -> Self {
-        let credentials = aws_sdk_dynamodb::config::Credentials::new("local", "local", None, None, "local");
+        let credentials = Credentials::new("local", "local", None, None, "local");
         Self::build(
             Region::from_static("us-east-1"),
             SharedCredentialsProvider::new(credentials),
@@ -69,6 +69,10 @@ impl AwsConfig {
             .behavior_version(BehaviorVersion::latest())
             .region(region)
             .credentials_provider(credentials)
+            // They are values at hand: a cache of them costs more than it saves.
+            .identity_cache(IdentityCache::no_cache())
+            // An attempt's time is limited as a whole. Watching each stream besides is for bodies that may be long: S3's.
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .http_client(if endpoints.are_plain() { tls::plain_client() } else { tls::client(trust) })
             .retry_config(RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(100)))
             .timeout_config(timeouts());
@@ -115,6 +119,17 @@ impl AwsConfig {
         self.inner.sqs.get_or_init(|| aws_sdk_sqs::Client::new(&self.sdk_of("SQS"))).clone()
     }
 
+    /// SQS for the queue at `queue_url`. What its address says need not be worked out anew for every call.
+    pub(crate) fn sqs_of(&self, queue_url: &str) -> aws_sdk_sqs::Client {
+        match self.sqs_endpoint().or_else(|| origin(queue_url)) {
+            Some(url) => {
+                let fixed = FixedEndpoint(Endpoint::builder().url(url).build());
+                aws_sdk_sqs::Client::from_conf(aws_sdk_sqs::config::Builder::from(&self.inner.sdk).endpoint_resolver(fixed).build())
+            }
+            None => self.sqs(),
+        }
+    }
+
     pub(crate) fn kms(&self) -> aws_sdk_kms::Client {
         self.inner.kms.get_or_init(|| aws_sdk_kms::Client::new(&self.sdk_of("KMS"))).clone()
     }
@@ -131,7 +146,9 @@ impl AwsConfig {
     pub(crate) fn s3(&self) -> aws_sdk_s3::Client {
         let build = || {
             let sdk = self.sdk_of("S3");
-            let config = aws_sdk_s3::config::Builder::from(&sdk).force_path_style(sdk.endpoint_url().is_some());
+            let config = aws_sdk_s3::config::Builder::from(&sdk)
+                .force_path_style(sdk.endpoint_url().is_some())
+                .stalled_stream_protection(StalledStreamProtectionConfig::enabled().build());
             aws_sdk_s3::Client::from_conf(config.build())
         };
         self.inner.s3.get_or_init(build).clone()
@@ -172,13 +189,26 @@ impl Endpoints {
     }
 }
 
-/// Short enough that three tries fit into the shortest function's time, long enough for RunTask and 6 MB to S3.
+/// An endpoint that is known.
+#[derive(Debug)]
+struct FixedEndpoint(Endpoint);
+
+impl ResolveEndpoint for FixedEndpoint {
+    fn resolve_endpoint<'a>(&'a self, _: &'a Params) -> EndpointFuture<'a> {
+        EndpointFuture::ready(Ok(self.0.clone()))
+    }
+}
+
+/// `https://host:port` of a URL.
+fn origin(url: &str) -> Option<String> {
+    let (scheme, rest) = url.split_once("://")?;
+    let authority = rest.split('/').next().filter(|authority| !authority.is_empty())?;
+    Some(format!("{scheme}://{authority}"))
+}
+
+/// Short enough that three tries fit into a function's time, long enough for RunTask and 6 MB to S3.
 fn timeouts() -> TimeoutConfig {
-    TimeoutConfig::builder()
-        .connect_timeout(Duration::from_secs(2))
-        .operation_attempt_timeout(Duration::from_secs(8))
-        .operation_timeout(Duration::from_secs(25))
-        .build()
+    TimeoutConfig::builder().connect_timeout(Duration::from_secs(2)).operation_attempt_timeout(Duration::from_secs(8)).build()
 }
 
 /// What is wrong with the environment, all of it.
@@ -314,11 +344,18 @@ mod tests {
             ("AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://127.0.0.1:2"),
             ("AWS_ENDPOINT_URL_SQS", ""),
         ]);
-        let credentials = aws_sdk_dynamodb::config::Credentials::new("a", "b", None, None, "test");
+        let credentials = Credentials::new("a", "b", None, None, "test");
         let credentials = SharedCredentialsProvider::new(credentials);
         let aws = AwsConfig::build(Region::from_static("us-east-1"), credentials, Endpoints::read(&env), tls::Trust::Amazon);
         assert_eq!(aws.sdk_of("SECRETS_MANAGER").endpoint_url(), Some("http://127.0.0.1:2"));
         assert_eq!(aws.sdk_of("SQS").endpoint_url(), Some("http://127.0.0.1:1"));
+    }
+
+    #[test]
+    fn a_queues_url_names_the_endpoint() {
+        assert_eq!(origin("https://sqs.eu-central-1.amazonaws.com/1/events").as_deref(), Some("https://sqs.eu-central-1.amazonaws.com"));
+        assert_eq!(origin("http://127.0.0.1:8787/0/events").as_deref(), Some("http://127.0.0.1:8787"));
+        assert_eq!((origin("events"), origin("https:///x")), (None, None));
     }
 
     #[test]

@@ -23,7 +23,8 @@ pub struct Queue {
 impl Queue {
     /// The queue at `url` (a variable like `QUEUE_RUNS_URL`).
     pub fn new(aws: &AwsConfig, url: impl Into<String>) -> Self {
-        Self { client: aws.sqs(), url: url.into() }
+        let url = url.into();
+        Self { client: aws.sqs_of(&url), url }
     }
 
     /// Sends `message` as JSON in the message group `group`, held back for `delay_seconds` (at most 15 minutes: longer

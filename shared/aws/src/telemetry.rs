@@ -4,6 +4,7 @@
 //! field of every line of a message's handling. A metric is billed per set of labels: never label by repository or run.
 
 mod format;
+mod lines;
 
 use crate::config::EnvReader;
 use metrics_cloudwatch_embedded::{Builder, Collector};
@@ -27,7 +28,7 @@ pub fn init(function: &'static str) {
         .with_env_filter(filter.unwrap_or_else(|| EnvFilter::new(DEFAULT_FILTER)))
         .fmt_fields(JsonFields::new())
         .event_format(format::FlatJson::new(function))
-        .with_writer(std::io::stdout)
+        .with_writer(lines::Stdout)
         .try_init();
     if started.is_err() {
         return;
@@ -39,12 +40,17 @@ pub fn init(function: &'static str) {
     }
 }
 
+/// From now on lines of no urgency wait for `flush_metrics` and are written together with the metrics, in one call of
+/// the system; warnings and errors are still written at once. Only for a function that handles one event at a time.
+pub fn gather_lines() {
+    lines::gather();
+}
+
 /// Writes the metrics counted since the last flush. `lambda::run_sqs` and `run_raw` do so after every invocation; a
 /// function with its own loop or a streamed response does it when its work is done.
 pub fn flush_metrics() {
-    if let Some(collector) = COLLECTOR.get()
-        && let Err(error) = collector.flush(std::io::stdout().lock())
-    {
+    let written = lines::write_last(|line| COLLECTOR.get().map_or(Ok(()), |collector| collector.flush(line)));
+    if let Err(error) = written {
         tracing::warn!(%error, "metrics were not written");
     }
 }

@@ -85,6 +85,18 @@ impl Dynamo {
 }
 
 impl Dynamo {
+    /// Puts items, whatever was there.
+    pub(super) async fn put_items(&self, table: &str, items: Vec<Map<String, Value>>) -> anyhow::Result<()> {
+        let (database, table) = (self.database.clone(), table.to_owned());
+        let put = move || -> anyhow::Result<()> {
+            for item in items {
+                database.put_item(serde_json::from_value(json!({ "TableName": table, "Item": item }))?)?;
+            }
+            Ok(())
+        };
+        tokio::task::spawn_blocking(put).await?
+    }
+
     /// Replaces items that `change` gives anew; one that is no longer as it was read is left alone. Returns how many.
     pub(super) async fn change_items(
         &self,

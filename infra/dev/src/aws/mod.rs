@@ -205,6 +205,14 @@ impl Aws {
         self.services.dynamo.change_items(table, change).await
     }
 
+    /// Puts items into a table of this emulation, whatever was there. Not counted as calls.
+    ///
+    /// # Errors
+    /// When there is no such table, or the database fails.
+    pub async fn put_items(&self, table: &str, items: Vec<Map<String, Value>>) -> anyhow::Result<()> {
+        self.services.dynamo.put_items(table, items).await
+    }
+
     /// How often each `service:Operation` was called.
     pub fn calls(&self) -> BTreeMap<String, u64> {
         self.services.calls.actions()

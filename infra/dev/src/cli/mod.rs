@@ -1,9 +1,10 @@
-//! The commands of `patchbay`: demo, up, send, top, runs, logs, cancel, redrive, check, explain, replay, doctor. `main` only
-//! calls [`run`].
+//! The commands of `patchbay`: demo, up, send, top, runs, logs, cancel, redrive, check, explain, replay, sweep, bench, doctor.
+//! `main` only calls [`run`].
 //!
 //! What a command prints is for people on stderr and for programs on stdout: with `--json` stdout holds one JSON object.
 
 mod aider;
+mod bench;
 mod bench_matching;
 mod cancel;
 mod check;
@@ -51,6 +52,9 @@ const STACK_HELP: &str = "With --stack NAME it speaks to that CloudFormation sta
     AWS_PROFILE, AWS_REGION, AWS_ACCESS_KEY_ID and the rest. Those of `aws sso login` are handed over by \
     eval \"$(aws configure export-credentials --format env)\". docs/operate.md lists the rights it needs.";
 
+const BENCH_HELP: &str = "Run it with `cargo run --release -- bench`; it builds the functions as they are deployed (profile `deploy`), which takes \
+    many minutes the first time. It ends with 1 when a target is missed. docs/benchmarks.md says what each figure means.";
+
 #[derive(Debug, Parser)]
 #[command(name = "patchbay", version, about = "Patchbay on this machine: an issue becomes a pull request, a question an answer.", after_help = MODEL_HELP)]
 struct Cli {
@@ -93,6 +97,9 @@ enum Command {
     BenchMatching(bench_matching::Arguments),
     /// Play every journey again for every call in it, with a fault at that call.
     Sweep(sweep::Arguments),
+    /// Measure what Patchbay costs, and hold it against its targets.
+    #[command(after_help = BENCH_HELP)]
+    Bench(bench::Arguments),
     /// Check every prerequisite, and say what mends what is missing.
     Doctor(doctor::Arguments),
 }
@@ -116,6 +123,7 @@ pub async fn run() -> ExitCode {
         Command::Replay(arguments) => replay::run(arguments).await,
         Command::BenchMatching(arguments) => bench_matching::run(arguments).await,
         Command::Sweep(arguments) => sweep::run(arguments).await,
+        Command::Bench(arguments) => bench::run(arguments).await,
         Command::Doctor(arguments) => doctor::run(arguments).await,
     };
     done.unwrap_or_else(|error| {

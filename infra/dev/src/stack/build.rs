@@ -5,6 +5,7 @@
 use super::environment;
 use anyhow::{Context as _, bail};
 use std::collections::VecDeque;
+use std::iter;
 use std::path::Path;
 use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
@@ -17,6 +18,8 @@ pub enum Build<'a> {
     Functions(&'a [String]),
     /// All binaries, with the features that `cargo test --workspace` gives them, so that it and this compile nothing twice.
     EverythingTested,
+    /// One example of a package.
+    Example { package: &'a str, name: &'a str },
 }
 
 /// Builds binaries into `bin_dir`; `progress` is told every line that cargo writes.
@@ -25,14 +28,15 @@ pub enum Build<'a> {
 /// Cargo's last lines, if the build fails, or that there is no cargo.
 pub async fn build_functions(project: &Path, bin_dir: &Path, what: Build<'_>, mut progress: impl FnMut(&str)) -> anyhow::Result<()> {
     let mut command = Command::new("cargo");
-    command.current_dir(project).args(["build", "--bins", "--color", "never"]);
+    command.current_dir(project).args(["build", "--color", "never"]);
     command.args(profile(bin_dir));
     if let Some(target) = bin_dir.parent() {
         command.arg("--target-dir").arg(target);
     }
     let selection: Vec<&str> = match what {
-        Build::Functions(packages) => packages.iter().flat_map(|package| ["--package", package]).collect(),
-        Build::EverythingTested => vec!["--workspace", "--tests"],
+        Build::Functions(packages) => iter::once("--bins").chain(packages.iter().flat_map(|package| ["--package", package])).collect(),
+        Build::EverythingTested => vec!["--bins", "--workspace", "--tests"],
+        Build::Example { package, name } => vec!["--package", package, "--example", name],
     };
     command.args(selection);
     for name in environment::of_the_running_package() {

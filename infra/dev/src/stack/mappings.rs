@@ -87,7 +87,7 @@ impl Poller {
 }
 
 /// The event that Lambda makes of a batch.
-fn sqs_event(queue_arn: &str, batch: &[ReceivedMessage]) -> Value {
+pub(crate) fn sqs_event(queue_arn: &str, batch: &[ReceivedMessage]) -> Value {
     let records: Vec<_> = batch
         .iter()
         .map(|message| {

@@ -11,7 +11,7 @@ pub mod forge;
 pub mod http;
 pub mod lambda;
 pub mod logs;
-mod mappings;
+pub(crate) mod mappings;
 mod parameters;
 mod rules;
 pub mod run_logs;

@@ -60,7 +60,7 @@ impl Verdict {
 impl Matcher {
     /// One message of the events queue. `ends_at` is when Lambda ends this invocation.
     ///
-    /// Calls for an ignored delivery: claim, payload, and completion with its decision.
+    /// Calls for an ignored delivery: the claim, and its completion with payload and decision.
     pub async fn handle_message(&self, message: EventMessage, ends_at: Timestamp) -> anyhow::Result<Handled> {
         let delivery = match message {
             EventMessage::V1(delivery) => delivery,
@@ -116,23 +116,9 @@ impl Matcher {
             Err(error) => (None, Verdict::ignored(format!("the payload cannot be read: {error}"))),
         };
         log_verdict(delivery, event.as_ref(), &verdict);
-        self.keep_payload(delivery).await?;
         self.complete(delivery, event.as_ref(), &verdict).await?;
         metrics::counter!(metric::WEBHOOK_PROCESSED).increment(1);
         Ok(Handled::Done)
-    }
-
-    /// The payload stays readable for seven days (R43): in the table, or in the bucket if it is too big for that.
-    async fn keep_payload(&self, delivery: &Delivery) -> anyhow::Result<()> {
-        match self.deliveries.record_payload(delivery).await {
-            Err(AwsError::TooLarge) => {}
-            other => return Ok(other?),
-        }
-        let Body::Inline(text) = &delivery.body else { return Ok(()) };
-        let key = delivery_key(delivery.provider, &delivery.id);
-        self.blobs.put(&key, from_inline(text)?, "application/zstd").await?;
-        let stored = Delivery { body: Body::Stored(key), ..delivery.clone() };
-        Ok(self.deliveries.record_payload(&stored).await?)
     }
 
     async fn match_event(&self, event: &Event, retaken: bool, received_at: Timestamp) -> anyhow::Result<Verdict> {
@@ -143,6 +129,7 @@ impl Matcher {
         }
     }
 
+    /// The payload stays readable for seven days (R43): in the table, or in the bucket if it is too big for that.
     async fn complete(&self, delivery: &Delivery, event: Option<&Event>, verdict: &Verdict) -> anyhow::Result<()> {
         let decision = Decision {
             workflow: "built-in".to_owned(),
@@ -150,8 +137,15 @@ impl Matcher {
             why: verdict.why.chars().take(200).collect(),
             repository: event.and_then(|e| e.repository.as_ref()).map(|r| r.full_name()),
         };
-        self.deliveries.complete(delivery, &decision, Timestamp::now()).await?;
-        Ok(())
+        match self.deliveries.complete(delivery, &decision, Timestamp::now()).await {
+            Err(AwsError::TooLarge) => {}
+            other => return Ok(other?),
+        }
+        let Body::Inline(text) = &delivery.body else { return Ok(()) };
+        let key = delivery_key(delivery.provider, &delivery.id);
+        self.blobs.put(&key, from_inline(text)?, "application/zstd").await?;
+        let stored = Delivery { body: Body::Stored(key), ..delivery.clone() };
+        Ok(self.deliveries.complete(&stored, &decision, Timestamp::now()).await?)
     }
 
     async fn body_of(&self, delivery: &Delivery) -> anyhow::Result<Vec<u8>> {

@@ -110,7 +110,9 @@ impl DeliveriesTable {
         conditional(result).map(|_| ())
     }
 
-    /// Marks the delivery as done for good and keeps its decision, both or none. One call (a transaction of two rows).
+    /// Marks the delivery as done for good and keeps its decision and what it carried, all or nothing. One call (a
+    /// transaction of three rows). An inline body over `MAX_INLINE_PAYLOAD_BYTES` compressed is `TooLarge`: store it as
+    /// a blob first.
     pub async fn complete(&self, delivery: &Delivery, decision: &Decision, now: Timestamp) -> Result<(), AwsError> {
         let key = keys::claim(delivery.provider.as_str(), &delivery.endpoint, &delivery.id);
         let done = Update::builder()
@@ -124,13 +126,12 @@ impl DeliveriesTable {
             .expression_attribute_values(":ttl", ttl_days(now, CLAIM_DAYS))
             .build()
             .map_err(|e| AwsError::Permanent(e.to_string()))?;
-        let put = Put::builder()
-            .table_name(&self.0.name)
-            .set_item(Some(decision_item(delivery, decision)))
-            .build()
-            .map_err(|e| AwsError::Permanent(e.to_string()))?;
-        let writes = [TransactWriteItem::builder().update(done).build(), TransactWriteItem::builder().put(put).build()];
-        self.0.client.transact_write_items().set_transact_items(Some(writes.into())).send().await?;
+        let mut writes = vec![TransactWriteItem::builder().update(done).build()];
+        for item in [decision_item(delivery, decision), payload_item(delivery)?] {
+            let put = Put::builder().table_name(&self.0.name).set_item(Some(item)).build();
+            writes.push(TransactWriteItem::builder().put(put.map_err(|e| AwsError::Permanent(e.to_string()))?).build());
+        }
+        self.0.client.transact_write_items().set_transact_items(Some(writes)).send().await?;
         Ok(())
     }
 
@@ -188,23 +189,6 @@ impl DeliveriesTable {
         Ok(found)
     }
 
-    /// Keeps what the delivery carried. An inline body over `MAX_INLINE_PAYLOAD_BYTES` compressed is `TooLarge`: store it
-    /// as a blob first. One call.
-    pub async fn record_payload(&self, delivery: &Delivery) -> Result<(), AwsError> {
-        let key = keys::payload(delivery.provider.as_str(), &delivery.endpoint, &delivery.id);
-        let body = match &delivery.body {
-            Body::Inline(text) => AttributeValue::B(Blob::new(from_inline(text)?)),
-            Body::Stored(key) => s(key),
-        };
-        if matches!(&body, AttributeValue::B(bytes) if bytes.as_ref().len() > MAX_INLINE_PAYLOAD_BYTES) {
-            return Err(AwsError::TooLarge);
-        }
-        let request = self.0.client.put_item().table_name(&self.0.name).item("pk", s(key.pk)).item("sk", s(key.sk));
-        let request = request.item("event", s(&delivery.event)).item("received_at", s(keys::nanos(delivery.received_at)));
-        request.item("body", body).item("ttl", ttl_days(delivery.received_at, PAYLOAD_DAYS)).send().await?;
-        Ok(())
-    }
-
     /// What the delivery carried, while it is kept (R43). One call.
     pub async fn load_payload(
         &self,
@@ -255,6 +239,26 @@ fn decision_item(delivery: &Delivery, decision: &Decision) -> Item {
         item.insert("repository_day".to_owned(), s(keys::repository_day(provider, repository, delivery.received_at)));
     }
     item
+}
+
+/// What a delivery carried, for seven days (R43).
+fn payload_item(delivery: &Delivery) -> Result<Item, AwsError> {
+    let key = keys::payload(delivery.provider.as_str(), &delivery.endpoint, &delivery.id);
+    let body = match &delivery.body {
+        Body::Inline(text) => AttributeValue::B(Blob::new(from_inline(text)?)),
+        Body::Stored(key) => s(key),
+    };
+    if matches!(&body, AttributeValue::B(bytes) if bytes.as_ref().len() > MAX_INLINE_PAYLOAD_BYTES) {
+        return Err(AwsError::TooLarge);
+    }
+    Ok(Item::from([
+        ("pk".to_owned(), s(key.pk)),
+        ("sk".to_owned(), s(key.sk)),
+        ("event".to_owned(), s(&delivery.event)),
+        ("received_at".to_owned(), s(keys::nanos(delivery.received_at))),
+        ("body".to_owned(), body),
+        ("ttl".to_owned(), ttl_days(delivery.received_at, PAYLOAD_DAYS)),
+    ]))
 }
 
 fn parse_decision(item: &Item) -> Option<Decision> {

@@ -1,6 +1,9 @@
 //! The log line: a flat JSON object of time, level, service, message, the fields of all open spans and of the event.
 //! What is logged, and that no secret is, is the caller's affair.
 
+use jiff::Timestamp;
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
 use serde_json::{Map, Value};
 use std::fmt;
 use tracing::field::{Field, Visit};
@@ -8,6 +11,9 @@ use tracing::{Event, Subscriber};
 use tracing_subscriber::fmt::format::{JsonFields, Writer};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormattedFields};
 use tracing_subscriber::registry::LookupSpan;
+
+/// Room for most lines.
+const LINE_BYTES: usize = 512;
 
 /// Formats events for one function.
 pub(super) struct FlatJson {
@@ -25,61 +31,86 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
     fn format_event(&self, ctx: &FmtContext<'_, S, JsonFields>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
-        let mut line = Map::new();
-        let meta = event.metadata();
-        line.insert("timestamp".into(), jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string().into());
-        line.insert("level".into(), meta.level().as_str().into());
-        line.insert("service".into(), self.service.into());
-        line.insert("target".into(), meta.target().into());
+        let mut outer = Map::new();
         for span in ctx.event_scope().into_iter().flat_map(|scope| scope.from_root()) {
             if let Some(fields) = span.extensions().get::<FormattedFields<JsonFields>>() {
-                add_span_fields(&mut line, fields);
+                add_span_fields(&mut outer, fields);
             }
         }
-        event.record(&mut Fields(&mut line));
-        let text = serde_json::to_string(&line).map_err(|_| fmt::Error)?;
-        writeln!(writer, "{text}")
+        let line = self.line(outer, event).map_err(|_| fmt::Error)?;
+        writer.write_str(&line)?;
+        writer.write_char('\n')
+    }
+}
+
+impl FlatJson {
+    /// Written straight away, not collected first: this is a good part of what a short event costs.
+    fn line(&self, mut outer: Map<String, Value>, event: &Event<'_>) -> serde_json::Result<String> {
+        let meta = event.metadata();
+        event.fields().for_each(|field| drop(outer.remove(field.name())));
+        let mut line = Vec::with_capacity(LINE_BYTES);
+        let mut json = serde_json::Serializer::new(&mut line);
+        let mut map = json.serialize_map(None)?;
+        map.serialize_entry("timestamp", &format_args!("{:.3}", Timestamp::now()))?;
+        map.serialize_entry("level", meta.level().as_str())?;
+        map.serialize_entry("service", self.service)?;
+        map.serialize_entry("target", meta.target())?;
+        for (name, value) in &outer {
+            map.serialize_entry(name, value)?;
+        }
+        let mut fields = Fields { map, failed: None };
+        event.record(&mut fields);
+        let Fields { map, failed } = fields;
+        failed.map_or(Ok(()), Err)?;
+        map.end()?;
+        Ok(String::from_utf8_lossy(&line).into_owned())
     }
 }
 
 /// Spans' fields are kept as JSON text; inner ones win.
-fn add_span_fields(line: &mut Map<String, Value>, fields: &str) {
+fn add_span_fields(outer: &mut Map<String, Value>, fields: &str) {
     if let Ok(Value::Object(fields)) = serde_json::from_str(fields) {
-        line.extend(fields);
+        outer.extend(fields);
     }
 }
 
-struct Fields<'a>(&'a mut Map<String, Value>);
+/// The event's own fields, one entry each.
+struct Fields<M: SerializeMap> {
+    map: M,
+    failed: Option<M::Error>,
+}
 
-impl Fields<'_> {
-    fn add(&mut self, field: &Field, value: Value) {
-        self.0.insert(field.name().to_owned(), value);
+impl<M: SerializeMap> Fields<M> {
+    fn add(&mut self, field: &Field, value: &(impl Serialize + ?Sized)) {
+        if let Err(error) = self.map.serialize_entry(field.name(), value) {
+            self.failed = Some(error);
+        }
     }
 }
 
-impl Visit for Fields<'_> {
+impl<M: SerializeMap> Visit for Fields<M> {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.add(field, format!("{value:?}").into());
+        self.add(field, &format_args!("{value:?}"));
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.add(field, value.into());
+        self.add(field, value);
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.add(field, value.into());
+        self.add(field, &value);
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.add(field, value.into());
+        self.add(field, &value);
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.add(field, value.into());
+        self.add(field, &value);
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.add(field, value.into());
+        self.add(field, &value);
     }
 }
 

@@ -96,11 +96,11 @@ async fn a_payload_is_kept_inline_or_as_a_key_for_seven_days() {
     let inline = to_inline(&compress(b"{\"action\":\"opened\"}"));
     for body in [inline, Body::Stored("deliveries/github/d1.zst".into())] {
         let delivery = delivery("d1", body.clone());
-        table.record_payload(&delivery).await.unwrap();
+        table.complete(&delivery, &decision("because"), now()).await.unwrap();
         assert_eq!(table.load_payload("github", "app", &delivery.id, now()).await.unwrap(), Some(body));
         let after = now() + SignedDuration::from_hours(24 * 7 + 1);
         assert_eq!(table.load_payload("github", "app", &delivery.id, after).await.unwrap(), None);
     }
     let too_big = to_inline(&vec![0; MAX_INLINE_PAYLOAD_BYTES + 1]);
-    assert_eq!(table.record_payload(&delivery("d2", too_big)).await, Err(AwsError::TooLarge));
+    assert_eq!(table.complete(&delivery("d2", too_big), &decision("because"), now()).await, Err(AwsError::TooLarge));
 }

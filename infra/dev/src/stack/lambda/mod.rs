@@ -9,6 +9,7 @@ mod runtime_api;
 
 pub use pool::{Failure, Outcome, Pool};
 pub(crate) use process::Launch;
+pub(crate) use runtime_api::{Invocation, Reply, Seat, router as runtime_api};
 
 #[cfg(test)]
 pub(super) mod tests;

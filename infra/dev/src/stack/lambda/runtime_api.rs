@@ -19,18 +19,18 @@ use tokio::sync::{mpsc, oneshot};
 const RESPONSE_LIMIT: usize = 6 * 1024 * 1024 + 100;
 
 /// One event on its way to a process.
-pub(super) struct Invocation {
-    pub(super) request_id: String,
-    pub(super) event: Bytes,
-    pub(super) arn: String,
-    pub(super) timeout: Duration,
+pub(crate) struct Invocation {
+    pub(crate) request_id: String,
+    pub(crate) event: Bytes,
+    pub(crate) arn: String,
+    pub(crate) timeout: Duration,
     /// Told when the process has taken the event: the timeout runs from here.
-    pub(super) taken: oneshot::Sender<()>,
-    pub(super) reply: oneshot::Sender<Reply>,
+    pub(crate) taken: oneshot::Sender<()>,
+    pub(crate) reply: oneshot::Sender<Reply>,
 }
 
 /// What a process made of an event.
-pub(super) enum Reply {
+pub(crate) enum Reply {
     Payload(Bytes),
     Stream { chunks: mpsc::Receiver<Result<Bytes, std::io::Error>>, ended: oneshot::Receiver<()> },
     Error(Bytes),
@@ -38,7 +38,7 @@ pub(super) enum Reply {
 }
 
 /// One process's place at the Runtime API.
-pub(super) struct Seat {
+pub(crate) struct Seat {
     inbox: tokio::sync::Mutex<mpsc::Receiver<Invocation>>,
     current: Mutex<Option<(String, oneshot::Sender<Reply>)>>,
     /// Set at the first `next`: the process came up.
@@ -46,17 +46,17 @@ pub(super) struct Seat {
 }
 
 impl Seat {
-    pub(super) fn new(inbox: mpsc::Receiver<Invocation>) -> Arc<Self> {
+    pub(crate) fn new(inbox: mpsc::Receiver<Invocation>) -> Arc<Self> {
         Arc::new(Self { inbox: tokio::sync::Mutex::new(inbox), current: Mutex::new(None), ready: false.into() })
     }
 
     /// Whether the process ever asked for an event.
-    pub(super) fn was_ready(&self) -> bool {
+    pub(crate) fn was_ready(&self) -> bool {
         self.ready.load(std::sync::atomic::Ordering::Acquire)
     }
 
     /// Drops whatever waits for this process: their receivers learn that it is gone.
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         self.take_current();
         if let Ok(mut inbox) = self.inbox.try_lock() {
             inbox.close();
@@ -76,7 +76,7 @@ impl Seat {
 }
 
 /// The routes of one seat.
-pub(super) fn router(seat: Arc<Seat>) -> Router {
+pub(crate) fn router(seat: Arc<Seat>) -> Router {
     Router::new()
         .route("/2018-06-01/runtime/invocation/next", get(next))
         .route("/2018-06-01/runtime/invocation/{id}/response", post(response))

@@ -1,0 +1,49 @@
+//! What a delivery and a change cost in calls, counted by the stack. A call more than these is a decision, not an accident:
+//! the forge's calls are limited per hour, and AWS's are paid one by one.
+
+use crate::world::{HELLO, World, script};
+use anyhow::Result;
+use patchbay::bench::{CHANGE_BUDGET, IGNORED_BUDGET, aws_calls, risen};
+use std::collections::BTreeMap;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ignored_delivery_costs_one_outbound_call_of_intake_and_few_in_all() -> Result<()> {
+    let world = World::start().await?;
+    // The first delivery of a process may read secrets.
+    world.issue("Before", "Nobody is asked.")?;
+    world.settle().await?;
+    let before = aws_calls(&world.stack);
+    world.issue("A note", "Nobody is asked here either.")?;
+    world.settle().await?;
+    let calls = risen(&before, &aws_calls(&world.stack));
+    let of_intake: BTreeMap<&str, u64> = of(&calls, "webhook-intake");
+    assert_eq!(of_intake, BTreeMap::from([("sqs:SendMessage", 1)]), "exactly one outbound call per delivery");
+    let all: u64 = calls.values().sum();
+    assert!(all <= IGNORED_BUDGET, "{all} calls at AWS: {calls:#?}");
+    world.end().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_needs_few_calls_at_the_forge() -> Result<()> {
+    let world = World::start().await?;
+    world.settle().await?;
+    world.github.reset_calls();
+    let number = world.issue("Greet by name", &script("greet by name", &["write hello.py print(\"hi\")\\n", "write new.md # New\\n"]))?;
+    world.comment_with(number, "✅ Done").await?;
+    world.settle().await?;
+    assert_eq!(world.github.pulls(HELLO).len(), 1);
+    let calls = world.github.calls();
+    let all: u64 = calls.values().sum();
+    assert!(all <= CHANGE_BUDGET, "{all} calls at the forge: {calls:#?}");
+    // A count that sees nothing would hold nothing.
+    assert_eq!(calls.get("POST /repos/{owner}/{repo}/pulls"), Some(&1), "{calls:#?}");
+    world.end().await;
+    Ok(())
+}
+
+/// The calls of one function, by action.
+fn of<'a>(calls: &'a BTreeMap<String, u64>, function: &str) -> BTreeMap<&'a str, u64> {
+    let split = |(name, count): (&'a String, &u64)| (name.split_once(' ').unwrap_or((name, "")), *count);
+    calls.iter().map(split).filter(|((caller, _), _)| *caller == function).map(|((_, action), count)| (action, count)).collect()
+}
