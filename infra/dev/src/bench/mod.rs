@@ -17,7 +17,7 @@ mod sizes;
 mod subject;
 mod throughput;
 
-pub use calls::{CHANGE_BUDGET, IGNORED_BUDGET, aws_calls, risen};
+pub use calls::{CHANGE_BUDGET, IGNORED_BUDGET, aws_calls, forge_calls, risen};
 pub use figure::{Figure, Report};
 
 use crate::stack::build::{Build, build_functions};
