@@ -1,4 +1,5 @@
-//! What an operator does with a deployment: look at runs, logs and queues, send dead letters again, end a run.
+//! What an operator does with a deployment: look at runs, logs and queues, send dead letters again, end a run, tell
+//! a signing secret.
 //!
 //! One implementation over AWS's own protocols, for the stack on this machine and for one in AWS; [`place`] holds what
 //! differs: where AWS answers, what the resources are called, where the logs lie. Nothing here prints.
@@ -11,6 +12,7 @@ mod queues;
 pub mod records;
 mod resources;
 mod runs;
+mod signing;
 
 pub use overview::{Overview, SlotView};
 pub use place::Place;
@@ -27,6 +29,7 @@ use std::fmt::Debug;
 pub struct Operations {
     dynamodb: aws_sdk_dynamodb::Client,
     sqs: aws_sdk_sqs::Client,
+    secrets: aws_sdk_secretsmanager::Client,
     resources: Resources,
     place: Place,
     logs: Logs,
@@ -45,7 +48,8 @@ impl Operations {
     }
 
     fn new(sdk: &SdkConfig, resources: Resources, place: Place, logs: Logs) -> Self {
-        Self { dynamodb: aws_sdk_dynamodb::Client::new(sdk), sqs: aws_sdk_sqs::Client::new(sdk), resources, place, logs }
+        let (dynamodb, sqs) = (aws_sdk_dynamodb::Client::new(sdk), aws_sdk_sqs::Client::new(sdk));
+        Self { dynamodb, sqs, secrets: aws_sdk_secretsmanager::Client::new(sdk), resources, place, logs }
     }
 
     /// The deployment in a few words.
