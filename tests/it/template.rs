@@ -174,6 +174,11 @@ fn every_rule_notices_its_breach() {
         (privileges::readers, in_role("WebhookIntakeRole"), statement.clone()),
         (privileges::readers, in_role("AgentExecutionRole"), statement),
         (privileges::readers, in_role("RunReaperRole"), vault),
+        (
+            privileges::readers,
+            in_role("RunResultsRole"),
+            json!({"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": {"Ref": "SigningSecret"}}),
+        ),
         (privileges::key_uses, in_role("RunReaperRole"), unsealed),
         (
             privileges::key_uses,

@@ -1,6 +1,7 @@
 //! What the functions are configured with, one struct per concern, read once at start; everything missing is
 //! reported together.
 
+use crate::steps::http::guard::AllowedAddresses;
 use patchbay_aws::config::EnvReader;
 use patchbay_domain::policy::AllowedModels;
 use patchbay_domain::task::{Failure, FailureCode, ModelProvider, ModelSettings};
@@ -107,5 +108,24 @@ impl TaskConfig {
     /// Reads the URL.
     pub fn read(env: &mut EnvReader) -> Self {
         Self { gateway_url: env.required("TASK_GATEWAY_URL").trim_end_matches('/').to_owned() }
+    }
+}
+
+/// What `http` steps may call and where they are called back: `HTTP_STEP_ALLOWED`, `CALLBACK_URL`.
+#[derive(Clone, Debug)]
+pub struct StepConfig {
+    pub allowed: AllowedAddresses,
+    /// The public address of the API, without a slash at the end.
+    pub callback_url: String,
+}
+
+impl StepConfig {
+    /// Reads both. Nothing but public addresses is allowed by default.
+    pub fn read(env: &mut EnvReader) -> Self {
+        let allowed = AllowedAddresses::parse(&env.optional("HTTP_STEP_ALLOWED").unwrap_or_default()).unwrap_or_else(|complaint| {
+            env.problem("HTTP_STEP_ALLOWED", &complaint);
+            AllowedAddresses::default()
+        });
+        Self { allowed, callback_url: env.required("CALLBACK_URL").trim_end_matches('/').to_owned() }
     }
 }

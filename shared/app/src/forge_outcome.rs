@@ -24,11 +24,21 @@ pub(crate) fn input_for(run: &Run, pending: &PendingEffect, error: &ForgeError) 
         ForgeError::Unauthorized(_) if pending.tries < UNAUTHORIZED_TRIES => {
             Input::Postponed { effect, retry_at: backoff(now, pending.tries) }
         }
-        _ => refused(effect, error),
+        _ => refused(run, effect, error),
     }
 }
 
-fn refused(effect: Effect, error: &ForgeError) -> Input {
+fn refused(run: &Run, effect: Effect, error: &ForgeError) -> Input {
+    match (effect, run.active_step()) {
+        (Effect::PerformStep, Some((step, _))) => {
+            let detail = format!("GitHub's answer: {error}.");
+            Input::StepFailed { step, failure: Failure::new(FailureCode::StepRefused, &detail) }
+        }
+        _ => refused_effect(effect, error),
+    }
+}
+
+fn refused_effect(effect: Effect, error: &ForgeError) -> Input {
     match effect {
         Effect::StartTask | Effect::PushBranch | Effect::OpenPullRequest => {
             let code = match error {

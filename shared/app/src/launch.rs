@@ -1,5 +1,5 @@
 //! The run-launcher's use case: claim slots, post the status comment, mint the clone token, write the brief,
-//! start the agent's task.
+//! start the agent's task. What a workflow's other steps do is `steps`'.
 
 use crate::config::{AgentConfig, Capacity, TaskConfig};
 use crate::drive::{Driver, backoff};
@@ -7,6 +7,7 @@ use crate::forge_outcome::input_for;
 use crate::messages;
 use crate::services::{Services, slots_to_claim};
 use crate::status::{place_of, update_status};
+use crate::steps::Outside;
 use hmac::{KeyInit, Mac};
 use jiff::{SignedDuration, Timestamp};
 use patchbay_aws::lambda::Handled;
@@ -32,6 +33,7 @@ pub struct Launcher {
     pub task: TaskConfig,
     pub agent: AgentConfig,
     pub capacity: Capacity,
+    pub outside: Outside,
 }
 
 /// How long a busy thread or a full repository is waited for before it is tried again; a freed slot wakes sooner.
@@ -52,6 +54,7 @@ impl Launcher {
             Effect::ClaimSlots => self.claim_slots(run).await,
             Effect::RemoveLabel => Ok(self.remove_label(run, pending).await),
             Effect::StartTask => self.start_task(run, pending).await,
+            Effect::PerformStep => self.perform_step(run, pending).await,
             other => anyhow::bail!("{} is not run-launcher's to perform", other.name()),
         }
     }

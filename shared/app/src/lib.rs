@@ -1,6 +1,7 @@
 //! The use cases: what each function does, over the forge's contract and the AWS structs. The state machine and every
 //! pure decision live in `domain`; reading environments and events off the wire is the functions' own.
 
+pub mod callback;
 pub mod config;
 pub mod dispatch;
 pub mod drive;
@@ -16,4 +17,6 @@ pub mod reap;
 pub mod redelivery;
 pub mod results;
 pub mod services;
+pub mod signing;
 mod status;
+pub mod steps;

@@ -1,7 +1,8 @@
 //! How each function's use case is put together from its environment: one constructor per function, every missing
 //! variable in one error, and only the secrets that function may read.
 
-use crate::config::{AgentConfig, Capacity, RunLimits, TaskConfig};
+use crate::callback::Callback;
+use crate::config::{AgentConfig, Capacity, RunLimits, StepConfig, TaskConfig};
 use crate::dispatch::Dispatch;
 use crate::drive::Driver;
 use crate::intake::{Counts, Intake};
@@ -11,6 +12,8 @@ use crate::reap::Reaper;
 use crate::redelivery::Recovery;
 use crate::results::Results;
 use crate::services::Services;
+use crate::signing::Signing;
+use crate::steps::Outside;
 use patchbay_aws::blobs::Blobs;
 use patchbay_aws::config::{AwsConfig, EnvReader};
 use patchbay_aws::queue::Queue;
@@ -73,15 +76,35 @@ impl Matcher {
 }
 
 impl Launcher {
-    /// Everything of `Services`, the vault, ECS, the model's settings and capacities.
+    /// Everything of `Services`, the vault, ECS, the model's settings and capacities, `QUEUE_EVENTS_URL`, `SECRET_SIGNING_ID`.
     pub async fn from_env() -> anyhow::Result<Self> {
         let mut env = EnvReader::new();
         let (vault, key) = (env.required("TABLE_VAULT"), env.required("KMS_KEY_ID"));
         let (task, agent, capacity) = (TaskConfig::read(&mut env), AgentConfig::read(&mut env), Capacity::read(&mut env));
         let tasks = patchbay_aws::tasks::TasksConfig::read_for_start(&mut env);
+        let (events, signing, steps) = (env.required("QUEUE_EVENTS_URL"), env.required("SECRET_SIGNING_ID"), StepConfig::read(&mut env));
         let (aws, services) = open_services(env).await?;
         let driver = Driver { dispatch: services.dispatch.clone(), place: Place::Launch };
-        Ok(Self { services, driver, tasks: Tasks::new(&aws, tasks), vault: Vault::new(&aws, vault, key), task, agent, capacity })
+        let outside = Outside {
+            events: Queue::new(&aws, events),
+            signing: Signing { secrets: Secrets::new(&aws), secret_id: signing },
+            allowed: steps.allowed,
+            callback_url: steps.callback_url,
+        };
+        let (tasks, vault) = (Tasks::new(&aws, tasks), Vault::new(&aws, vault, key));
+        Ok(Self { services, driver, tasks, vault, task, agent, capacity, outside })
+    }
+}
+
+impl Callback {
+    /// `TABLE_RUNS`, `QUEUE_RUNS_URL`, `QUEUE_RESULTS_URL`, `SECRET_SIGNING_ID`.
+    pub async fn from_env() -> anyhow::Result<Self> {
+        let mut env = EnvReader::new();
+        let names = DispatchNames::read(&mut env);
+        let secret_id = env.required("SECRET_SIGNING_ID");
+        env.finish()?;
+        let aws = AwsConfig::from_env().await;
+        Ok(Self { dispatch: names.open(&aws), signing: Signing { secrets: Secrets::new(&aws), secret_id } })
     }
 }
 
@@ -119,9 +142,30 @@ struct Base {
     app: AppSecret,
 }
 
+/// The runs and the two queues that wake who works on them.
+struct DispatchNames {
+    runs: String,
+    runs_queue: String,
+    results_queue: String,
+}
+
+impl DispatchNames {
+    fn read(env: &mut EnvReader) -> Self {
+        let (runs_queue, results_queue) = (env.required("QUEUE_RUNS_URL"), env.required("QUEUE_RESULTS_URL"));
+        Self { runs: env.required("TABLE_RUNS"), runs_queue, results_queue }
+    }
+
+    fn open(self, aws: &AwsConfig) -> Dispatch {
+        Dispatch {
+            runs: RunsTable::new(aws, self.runs),
+            runs_queue: Queue::new(aws, self.runs_queue),
+            results_queue: Queue::new(aws, self.results_queue),
+        }
+    }
+}
+
 async fn open_base(mut env: EnvReader) -> anyhow::Result<Base> {
-    let runs = env.required("TABLE_RUNS");
-    let (runs_queue, results_queue) = (env.required("QUEUE_RUNS_URL"), env.required("QUEUE_RESULTS_URL"));
+    let names = DispatchNames::read(&mut env);
     let app_secret = env.required("SECRET_GITHUB_APP_ID");
     let api_url = env.text_or("FORGE_GITHUB_API_URL", "https://api.github.com");
     let web_url = env.text_or("FORGE_GITHUB_WEB_URL", "https://github.com");
@@ -130,11 +174,7 @@ async fn open_base(mut env: EnvReader) -> anyhow::Result<Base> {
     let app: AppSecret = Secrets::new(&aws).get_json(&app_secret).await?;
     let private_key = SecretString::from(app.private_key.clone());
     let forge = open_github(GithubConfig { api_url, web_url, app_id: app.app_id, slug: app.slug.clone(), private_key })?;
-    let dispatch = Dispatch {
-        runs: RunsTable::new(&aws, runs),
-        runs_queue: Queue::new(&aws, runs_queue),
-        results_queue: Queue::new(&aws, results_queue),
-    };
+    let dispatch = names.open(&aws);
     Ok(Base { aws, forge, dispatch, app })
 }
 

@@ -1,4 +1,5 @@
-//! The effect that both performers share: bring the one status comment up to the run's present state.
+//! The effect that both performers share: bring the one status comment up to the run's present state. A failed run without a
+//! thread shows itself as a check run on its commit instead.
 
 use crate::forge_outcome::input_for;
 use crate::messages;
@@ -6,9 +7,10 @@ use crate::services::Services;
 use patchbay_aws::blobs::Blobs;
 use patchbay_domain::metric;
 use patchbay_domain::redact::Secrets;
-use patchbay_domain::run::{Input, Outcome, PendingEffect, Run, State};
+use patchbay_domain::run::{Effect, Input, Outcome, PendingEffect, Run, State};
 use patchbay_domain::task::StoredResult;
-use patchbay_forge::{Forge, ForgeError, RepoAt};
+use patchbay_domain::workflow::model::Conclusion;
+use patchbay_forge::{CheckStatus, Forge, ForgeError, NewCheckRun, RepoAt};
 
 /// Where a run writes.
 pub(crate) fn place_of(run: &Run) -> RepoAt {
@@ -17,6 +19,12 @@ pub(crate) fn place_of(run: &Run) -> RepoAt {
 
 /// Creates the comment once, or edits it. Forge calls: one; two when an earlier try may have created it.
 pub(crate) async fn update_status(services: &Services, blobs: Option<&Blobs>, run: &Run, pending: &PendingEffect) -> anyhow::Result<Input> {
+    if run.thread_to_speak_in().is_none() {
+        return Ok(match write_failed_check(services, run, pending).await {
+            Ok(()) => Input::Done { effect: Effect::UpdateStatus },
+            Err(error) => input_for(run, pending, &error),
+        });
+    }
     let result = match (&run.state, blobs) {
         (State::Succeeded { outcome: Outcome::Answer }, Some(blobs)) => load_result(blobs, run).await?,
         (State::Succeeded { .. }, Some(blobs)) if run.request.options.verify.is_some() => load_result(blobs, run).await?,
@@ -31,7 +39,7 @@ pub(crate) async fn update_status(services: &Services, blobs: Option<&Blobs>, ru
 
 async fn write_status(forge: &dyn Forge, run: &Run, pending: &PendingEffect, body: &str) -> Result<u64, ForgeError> {
     let at = place_of(run);
-    let Some(thread) = &run.thread else { return Err(ForgeError::Permanent("the run has no thread to speak in".to_owned())) };
+    let Some(thread) = run.thread_to_speak_in() else { return Err(ForgeError::Permanent("the run has no thread to speak in".to_owned())) };
     let known = match run.status_comment {
         None if pending.tries > 1 => forge.find_comment(&at, thread.number, &messages::status_marker(&run.id)).await?.map(|c| c.id),
         known => known,
@@ -39,6 +47,32 @@ async fn write_status(forge: &dyn Forge, run: &Run, pending: &PendingEffect, bod
     match known {
         Some(comment) => forge.update_comment(&at, comment, body).await.map(|()| comment),
         None => forge.create_comment(&at, thread.number, body).await.map(|c| c.id),
+    }
+}
+
+/// `patchbay / <workflow>` beside the commit that the event was about. Forge calls: one; two on a second try.
+async fn write_failed_check(services: &Services, run: &Run, pending: &PendingEffect) -> Result<(), ForgeError> {
+    let (Some(plan), State::Failed { failure }) = (&run.plan, &run.state) else { return Ok(()) };
+    let Some(sha) = plan.commit() else { return Ok(()) };
+    let at = place_of(run);
+    let name = format!("patchbay / {}", plan.workflow.name);
+    let (title, summary) = messages::failed_check(run, failure);
+    let summary = outbound(services.known_secrets(), run, summary);
+    let check = NewCheckRun {
+        name: &name,
+        head_sha: sha,
+        external_id: run.id.as_str(),
+        status: CheckStatus::Completed,
+        conclusion: Some(Conclusion::Failure),
+        title: &title,
+        summary: &summary,
+        annotations: &[],
+        details_url: None,
+    };
+    let known = if pending.tries > 1 { services.forge.find_check_run(&at, sha, &name, run.id.as_str()).await? } else { None };
+    match known {
+        Some(known) => services.forge.update_check_run(&at, known.id, &check).await,
+        None => services.forge.create_check_run(&at, &check).await.map(drop),
     }
 }
 

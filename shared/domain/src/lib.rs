@@ -14,6 +14,7 @@ pub mod metric;
 pub mod policy;
 pub mod redact;
 pub mod run;
+pub mod signing;
 pub mod task;
 pub mod text;
 pub mod trigger;

@@ -53,7 +53,7 @@ pub struct Metric {
 }
 
 const CALLERS_OF_THE_FORGE: &[&str] = &["trigger-matcher", "run-launcher", "run-results", "run-reaper"];
-const OWNERS_OF_RUNS: &[&str] = &["trigger-matcher", "run-launcher", "run-results", "run-reaper", "task-gateway"];
+const OWNERS_OF_RUNS: &[&str] = &["trigger-matcher", "run-launcher", "run-results", "run-reaper", "task-gateway", "step-callback"];
 const QUEUE_WORKERS: &[&str] = &["trigger-matcher", "run-launcher", "run-results"];
 
 /// Every metric that there is.

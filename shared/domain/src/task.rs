@@ -228,7 +228,7 @@ impl Failure {
     }
 }
 
-/// Every way in which a run can fail, one sentence of advice each (`app/messages.rs`).
+/// Every way in which a run can fail, one sentence of advice each (`app/messages/advice.rs`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureCode {
@@ -267,4 +267,10 @@ pub enum FailureCode {
     Fork,
     /// The platform ended the task, and trying again did not help.
     Infrastructure,
+    /// A template or condition of a workflow's step cannot be rendered.
+    Template,
+    /// A workflow's step cannot be done: it does not fit the event, or the forge refuses it.
+    StepRefused,
+    /// The address that a workflow's step calls did not take the call.
+    CallFailed,
 }

@@ -32,10 +32,11 @@ const REVIEWED: [(&str, &str, &str); 22] = [
 ];
 
 /// Who may read what is secret: resource, roles.
-const READERS: [(&str, &[&str]); 4] = [
+const READERS: [(&str, &[&str]); 5] = [
     ("WebhookSecret", &["WebhookIntakeRole"]),
     ("GithubAppSecret", &["TriggerMatcherRole", "RunLauncherRole", "RunResultsRole", "RunReaperRole"]),
     ("ModelSecret", &["TaskGatewayRole"]),
+    ("SigningSecret", &["RunLauncherRole", "StepCallbackRole"]),
     ("VaultTable", &["TaskGatewayRole"]),
 ];
 

@@ -186,7 +186,12 @@ pub(super) fn doors(template: &Template) -> Vec<String> {
         .filter(|(_, e)| e["Type"] == "HttpApi")
         .map(|(f, e)| format!("{} {} → {f}", e["Properties"]["Method"], e["Properties"]["Path"]).replace('"', ""))
         .collect();
-    if routes != BTreeSet::from(["GET /health → WebhookIntake".to_owned(), "POST /webhooks/github → WebhookIntake".to_owned()]) {
+    let expected = [
+        "GET /health → WebhookIntake",
+        "POST /callbacks/{workspace}/{run}/{step}/{token} → StepCallback",
+        "POST /webhooks/github → WebhookIntake",
+    ];
+    if routes != expected.map(str::to_owned).into() {
         breaches.push(format!("the API routes {routes:?}"));
     }
     breaches

@@ -1,5 +1,5 @@
-//! The commands of `patchbay`: demo, up, send, top, runs, logs, cancel, redrive, check, explain, replay, sweep, bench, doctor.
-//! `main` only calls [`run`].
+//! The commands of `patchbay`: demo, up, send, top, runs, logs, cancel, redrive, signing-secret, check, explain, replay, sweep,
+//! bench, doctor. `main` only calls [`run`].
 //!
 //! What a command prints is for people on stderr and for programs on stdout: with `--json` stdout holds one JSON object.
 
@@ -20,6 +20,7 @@ mod replay;
 mod runs;
 mod send;
 mod setup;
+mod signing_secret;
 mod sweep;
 mod timeline;
 mod top;
@@ -86,6 +87,9 @@ enum Command {
     /// Send a queue's dead letters to it again.
     #[command(after_help = STACK_HELP)]
     Redrive(redrive::Arguments),
+    /// Print the secret with which a repository's http steps are signed, for their receiver.
+    #[command(after_help = STACK_HELP)]
+    SigningSecret(signing_secret::Arguments),
     /// Check a workflow file, and say what is wrong with it.
     Check(check::Arguments),
     /// Say what a workflow file would start for an event, and why.
@@ -118,6 +122,7 @@ pub async fn run() -> ExitCode {
         Command::Runs(arguments) => runs::run(arguments).await,
         Command::Logs(arguments) => logs::run(arguments).await,
         Command::Redrive(arguments) => redrive::run(arguments).await,
+        Command::SigningSecret(arguments) => signing_secret::run(arguments).await,
         Command::Check(arguments) => check::run(arguments).await,
         Command::Explain(arguments) => explain::run(arguments).await,
         Command::Replay(arguments) => replay::run(arguments).await,

@@ -1,5 +1,5 @@
 //! What an operator does with a deployment: look at runs, logs, queues and deliveries, send dead letters and deliveries
-//! again, end a run.
+//! again, end a run, tell a signing secret.
 //!
 //! One implementation over AWS's own protocols, for the stack on this machine and for one in AWS; [`place`] holds what
 //! differs: where AWS answers, what the resources are called, where the logs lie. Nothing here prints.
@@ -14,6 +14,7 @@ mod queues;
 pub mod records;
 mod resources;
 mod runs;
+mod signing;
 
 pub use costs::AgentCost;
 pub use deliveries::{RecordedDecision, RecordedReason, StoredCost, StoredDelivery};
@@ -33,6 +34,7 @@ pub struct Operations {
     dynamodb: aws_sdk_dynamodb::Client,
     sqs: aws_sdk_sqs::Client,
     s3: aws_sdk_s3::Client,
+    secrets: aws_sdk_secretsmanager::Client,
     resources: Resources,
     place: Place,
     logs: Logs,
@@ -54,7 +56,8 @@ impl Operations {
         let (dynamodb, sqs) = (aws_sdk_dynamodb::Client::new(sdk), aws_sdk_sqs::Client::new(sdk));
         // Buckets have no names of their own on this machine.
         let s3 = aws_sdk_s3::config::Builder::from(sdk).force_path_style(sdk.endpoint_url().is_some()).build();
-        Self { dynamodb, sqs, s3: aws_sdk_s3::Client::from_conf(s3), resources, place, logs }
+        let (s3, secrets) = (aws_sdk_s3::Client::from_conf(s3), aws_sdk_secretsmanager::Client::new(sdk));
+        Self { dynamodb, sqs, s3, secrets, resources, place, logs }
     }
 
     /// The deployment in a few words.

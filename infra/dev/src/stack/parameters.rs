@@ -1,4 +1,5 @@
-//! The template parameters that the stack itself decides: model and forge. What the caller sets wins.
+//! The template parameters that the stack itself decides: model, forge, and that steps may call this machine. What the caller
+//! sets wins.
 
 use super::config::ModelConfig;
 use super::forge::Forge;
@@ -11,6 +12,7 @@ pub(super) fn parameters(model: &ModelConfig, forge: &Forge, given: &BTreeMap<St
     let mut set = |name: &str, value: &str| _ = parameters.insert(name.to_owned(), value.to_owned());
     set("ForgeGithubApiUrl", forge.api_url());
     set("ForgeGithubWebUrl", forge.web_url());
+    set("HttpStepAllowed", "127.0.0.0/8");
     match model {
         // The script answers in whole files and costs nothing.
         ModelConfig::Scripted => {

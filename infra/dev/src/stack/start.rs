@@ -54,7 +54,8 @@ pub(super) async fn start(config: StackConfig) -> anyhow::Result<Stack> {
     check_binaries(&names, &config.bin_dir)?;
     let (aws, scripted) = start_aws(&config, &names, &logs).await?;
     let aws = Arc::new(aws);
-    deployment.arns = put_secrets(&aws, &names, &forge, model_secret(&config.model, scripted.as_ref())).await?;
+    let signing = secrets::load_or_make(&config.data_dir.join("signing-secret"), secrets::random_hex)?;
+    deployment.arns = put_secrets(&aws, &names, &forge, model_secret(&config.model, scripted.as_ref()), &signing).await?;
     deployment.arns.extend(aws.foreign_keys().clone());
     deployment.aws_endpoint = aws.endpoint().trim_end_matches('/').to_owned();
     let model = template.evaluate(&deployment)?;
@@ -127,13 +128,20 @@ fn model_secret(config: &ModelConfig, scripted: Option<&ScriptedModel>) -> serde
 }
 
 /// Secrets follow the configuration: a restart may bring another model or a rotated key. Their ARNs by name.
-async fn put_secrets(aws: &Aws, model: &Model, forge: &Forge, of_model: serde_json::Value) -> anyhow::Result<BTreeMap<String, String>> {
+async fn put_secrets(
+    aws: &Aws,
+    model: &Model,
+    forge: &Forge,
+    of_model: serde_json::Value,
+    signing: &str,
+) -> anyhow::Result<BTreeMap<String, String>> {
     let app = forge.app();
     let mut arns = BTreeMap::new();
     for (id, text) in [
         ("WebhookSecret", json!({ "github": [app.webhook_secret] })),
         ("GithubAppSecret", json!({ "app_id": app.app_id, "slug": app.slug, "private_key": app.private_key })),
         ("ModelSecret", of_model),
+        ("SigningSecret", json!({ "key": signing })),
     ] {
         let name = model.secrets.get(id).with_context(|| format!("the template has no secret {id}"))?;
         arns.insert(name.clone(), aws.put_secret(name, &text.to_string()).await?);

@@ -22,7 +22,7 @@ pub struct Model {
     pub cluster: Option<String>,
     pub task_definitions: Vec<TaskDefinitionSpec>,
     pub rules: Vec<EventRule>,
-    /// What queues and tables are called, by logical id.
+    /// What queues, tables and secrets are called, by logical id.
     pub names: BTreeMap<String, String>,
     /// What the functions' roles allow.
     pub access: Access,
@@ -110,7 +110,7 @@ pub(super) fn read_model(scope: &Scope<'_>) -> Result<Model, TemplateError> {
 
 fn read_resource(scope: &Scope<'_>, model: &mut Model, id: &str, kind: &str, resource: &super::node::Node) -> Result<(), TemplateError> {
     let name = || scope.physical_name(resource.line, id);
-    if matches!(kind, "AWS::SQS::Queue" | "AWS::DynamoDB::Table") {
+    if matches!(kind, "AWS::SQS::Queue" | "AWS::DynamoDB::Table" | "AWS::SecretsManager::Secret") {
         model.names.insert(id.to_owned(), name()?);
     }
     match kind {

@@ -1,6 +1,11 @@
 //! What people read, whole: a snapshot of every text in every state.
 
 use super::*;
+use patchbay_domain::event::SubjectKind;
+use patchbay_domain::run::plan::{Outputs, Plan, StepStatus, WorkflowRef, WorkflowSource};
+use patchbay_domain::run::{CancelReason, Outcome, QueuedBecause, Run, State};
+use patchbay_domain::task::{Failure, FailureCode, Mode, StoredResult, TaskOutcome, Usage};
+use patchbay_domain::workflow;
 use patchbay_domain::change_set::{Change, ChangeSet, Content, FileChange};
 use patchbay_domain::event::{Actor, ActorKind, Repository};
 use patchbay_domain::ids::{ConnectionId, DeliveryId, WorkspaceId};
@@ -172,6 +177,9 @@ fn every_failure_says_what_to_do_next() {
         ForgeRefused,
         Fork,
         Infrastructure,
+        Template,
+        StepRefused,
+        CallFailed,
     ] {
         let text = status_message(&run(State::Failed { failure: Failure::new(code, "") }), None);
         assert!(text.contains("❌") && text.contains("**What to do:** "), "{code:?}: {text}");
@@ -220,4 +228,51 @@ fn a_setup_that_failed_is_told_with_what_it_printed_and_cannot_leave_its_quote()
     let detail = "`npm ci` ended with exit code 1.\n\nThe end of what it printed:\n\n```\nno such package @acme/x\nfixes #99\n```";
     let failed = run(State::Failed { failure: Failure::new(FailureCode::SetupFailed, detail) });
     insta::assert_snapshot!(format!("{}\n=====\n{}", status_message(&failed, None), why_message(Some(&failed))));
+}
+
+/// A workflow's run: the agent has answered, the engine failed and was forgiven, a comment is at work.
+fn planned(state: State) -> Run {
+    let file = "workflows:\n  docs:\n    on: issues\n    steps:\n      - { id: look, agent: { mode: ask, prompt: p } }\n      \
+                - { id: engine, continue_on_error: true, http: { url: 'https://engine.test' } }\n      \
+                - { if: 'false', label: { add: [x] } }\n      - comment: { body: b }\n";
+    let steps = workflow::read(file).unwrap().workflows.remove(0).steps;
+    let workflow = WorkflowRef { name: "docs".to_owned(), source: WorkflowSource::Repository, version: "v".to_owned() };
+    let event = serde_json::json!({ "kind": "issues", "action": "opened" });
+    let mut plan = Plan::new(workflow, steps, event, 600, 1);
+    let url = "https://github.com/acme/hello/pull/8".to_owned();
+    plan.steps[0].status = StepStatus::Succeeded { outputs: Outputs::from([("url".to_owned(), url)]) };
+    let failure = Failure::new(FailureCode::CallFailed, "engine.test answered with 404, @octocat.");
+    plan.steps[1].status = StepStatus::Failed { failure };
+    plan.steps[2].status = StepStatus::Skipped { why: "its `if` is false".to_owned() };
+    plan.steps[3].status = match &state {
+        State::Failed { failure } => StepStatus::Failed { failure: failure.clone() },
+        State::Succeeded { .. } => StepStatus::Succeeded { outputs: Outputs::new() },
+        _ => StepStatus::Active,
+    };
+    plan.at = 3;
+    Run { plan: Some(plan), ..run(state) }
+}
+
+#[test]
+fn a_workflows_run_says_which_step_it_is_at_and_what_the_others_did() {
+    let failed = |code, detail: &str| State::Failed { failure: Failure::new(code, detail) };
+    let states = [
+        State::Queued { because: QueuedBecause::New },
+        State::Stepping,
+        State::Succeeded { outcome: Outcome::Steps },
+        failed(FailureCode::Template, "`body`: syntax error (line 1 of the template)."),
+        failed(FailureCode::TimedOut, "the step's time was over"),
+        failed(FailureCode::ModelUnavailable, ""),
+        State::Cancelled { reason: CancelReason::Superseded { by: "run_2".to_owned() } },
+    ];
+    let texts: Vec<String> = states.into_iter().map(|state| status_message(&planned(state), None)).collect();
+    insta::assert_snapshot!(texts.join("\n\n=====\n\n"));
+}
+
+#[test]
+fn a_failed_check_and_the_answer_to_why_name_the_workflow() {
+    let failed = planned(State::Failed { failure: Failure::new(FailureCode::StepRefused, "GitHub's answer: refused: no.") });
+    let State::Failed { failure } = &failed.state else { panic!() };
+    let (title, summary) = failed_check(&failed, failure);
+    insta::assert_snapshot!(format!("{title}\n=====\n{summary}\n=====\n{}", why_message(Some(&failed))));
 }

@@ -19,6 +19,9 @@ use tokio::net::TcpListener;
 /// KMS here gives out always the same key.
 const DATA_KEY: [u8; 32] = [7; 32];
 
+/// What the signing secret holds.
+pub(crate) const SIGNING_KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
 /// A message that somebody sent.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Sent {
@@ -107,6 +110,7 @@ impl Cloud {
         let mut seen = self.seen();
         let (status, answer) = match operation {
             "AmazonSQS.SendMessage" => seen.send(body),
+            "secretsmanager.GetSecretValue" => (200, json!({ "SecretString": json!({ "key": SIGNING_KEY }).to_string() })),
             "TrentService.GenerateDataKey" => {
                 (200, json!({ "KeyId": "key", "Plaintext": STANDARD.encode(DATA_KEY), "CiphertextBlob": STANDARD.encode("sealed key") }))
             }

@@ -14,5 +14,6 @@ mod reap;
 mod redelivery;
 mod runs;
 mod stage;
+mod steps;
 mod task_ends;
 mod watched_forge;

@@ -50,7 +50,7 @@ impl Stage {
         run
     }
 
-    async fn person(&self, login: &str) -> Actor {
+    pub(crate) async fn person(&self, login: &str) -> Actor {
         let id = self.forge.permission(&self.at, login).await.unwrap().user_id;
         Actor { id, login: login.into(), kind: ActorKind::Person }
     }

@@ -4,6 +4,7 @@
 use crate::cloud::{Cloud, Sent};
 use crate::watched_forge::WatchedForge;
 use jiff::{SignedDuration, Timestamp};
+use patchbay_app::callback::Callback;
 use patchbay_app::config::{AgentConfig, Capacity, RunLimits, TaskConfig};
 use patchbay_app::dispatch::Dispatch;
 use patchbay_app::drive::Driver;
@@ -13,10 +14,14 @@ use patchbay_app::reap::Reaper;
 use patchbay_app::redelivery::Recovery;
 use patchbay_app::results::{Results, ResultsMessage};
 use patchbay_app::services::Services;
+use patchbay_app::signing::Signing;
+use patchbay_app::steps::Outside;
+use patchbay_app::steps::http::guard::AllowedAddresses;
 use patchbay_aws::EnvReader;
 use patchbay_aws::blobs::Blobs;
 use patchbay_aws::lambda::Handled;
 use patchbay_aws::queue::Queue;
+use patchbay_aws::secrets::Secrets;
 use patchbay_aws::tables::core::{Connection, ConnectionStatus, CoreTable};
 use patchbay_aws::tables::deliveries::DeliveriesTable;
 use patchbay_aws::tables::runs::RunsTable;
@@ -36,6 +41,7 @@ use std::sync::{Arc, LazyLock};
 use tempfile::TempDir;
 
 pub(crate) const REPO: &str = "acme/hello";
+pub(crate) const CALLBACK_URL: &str = "https://patchbay.example";
 pub(crate) const APP_ID: u64 = 4242;
 static KEY: LazyLock<String> = LazyLock::new(|| generate_app_key().unwrap());
 
@@ -124,7 +130,21 @@ impl Stage {
             task: TaskConfig { gateway_url: "https://gateway.example".into() },
             agent: AgentConfig { model: Some(model), allowed: AllowedModels::parse("small,vendor/*").unwrap() },
             capacity: CAPACITY,
+            outside: Outside {
+                events: Queue::new(&aws, format!("{}/queue/events", self.cloud.url)),
+                signing: self.signing(),
+                allowed: AllowedAddresses::parse("127.0.0.1").unwrap(),
+                callback_url: CALLBACK_URL.into(),
+            },
         }
+    }
+
+    pub(crate) fn signing(&self) -> Signing {
+        Signing { secrets: Secrets::new(&self.cloud.config()), secret_id: "signing".into() }
+    }
+
+    pub(crate) fn callback(&self) -> Callback {
+        Callback { dispatch: self.services.dispatch.clone(), signing: self.signing() }
     }
 
     pub(crate) fn results(&self) -> Results {

@@ -311,8 +311,8 @@ pub(super) fn end(run: &mut Run, state: State) -> bool {
     let dropped = std::mem::take(&mut run.outbox);
     run.state = state;
     run.wake_at = None;
-    // A failure is said in the thread, even where success would have shown in itself.
-    run.shows_status |= matches!(run.state, State::Failed { .. }) && run.thread.is_some();
+    // A failure is said in the thread or beside the commit, even where success would have shown in itself.
+    run.shows_status |= matches!(run.state, State::Failed { .. }) && run.can_tell_of_failure();
     if may_write(run) {
         // The tries are kept: a comment that an earlier try may have made is looked for (R33).
         run.outbox = dropped.into_iter().filter(|p| matches!(p.effect, Effect::RemoveLabel | Effect::UpdateStatus)).collect();

@@ -1,7 +1,8 @@
 //! The plan of a run that a workflow started: its steps, how far they are, and what they left behind. How a plan
 //! moves on is `steps`'s; what a step does is `workflow::model`'s. The built-in workflow has no plan: it is one request.
 
-use super::state::Run;
+use super::state::{Run, ThreadRef};
+use crate::event::SubjectKind;
 use crate::task::{Failure, Mode};
 use crate::workflow::model::{AgentOptions, Step};
 use jiff::Timestamp;
@@ -36,6 +37,9 @@ pub struct Plan {
     pub budget_microusd: u64,
     /// The number of attempts before the present agent step.
     pub attempts_before: u32,
+    /// How many runs started each other up to this one (`Manual::depth`).
+    #[serde(default)]
+    pub depth: u32,
 }
 
 /// Which workflow, as it was when the run was started.
@@ -124,12 +128,18 @@ impl Plan {
             deadline_seconds,
             budget_microusd,
             attempts_before: 0,
+            depth: 0,
         }
     }
 
     /// The step at work; `None` when all are over.
     pub fn step(&self) -> Option<&PlannedStep> {
         self.steps.get(self.at)
+    }
+
+    /// The commit that the event is about, if it is about one.
+    pub fn commit(&self) -> Option<&str> {
+        self.event.get("sha")?.as_str().filter(|sha| !sha.is_empty())
     }
 
     /// Whether a later step than `index` speaks of the outputs of the step there.
@@ -144,6 +154,16 @@ impl Plan {
 }
 
 impl Run {
+    /// The thread, if comments can be written there; no App can write into discussions.
+    pub fn thread_to_speak_in(&self) -> Option<&ThreadRef> {
+        self.thread.as_ref().filter(|thread| thread.kind != SubjectKind::Discussion)
+    }
+
+    /// Whether people can be told that this run failed: in its thread, or beside its commit.
+    pub(super) fn can_tell_of_failure(&self) -> bool {
+        self.thread_to_speak_in().is_some() || self.plan.as_ref().is_some_and(|plan| plan.commit().is_some())
+    }
+
     /// The plan's step at work, with its index, while the run is at it.
     pub fn active_step(&self) -> Option<(usize, &PlannedStep)> {
         let plan = self.plan.as_ref()?;

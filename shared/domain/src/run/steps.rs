@@ -8,6 +8,7 @@ use super::apply::{end, failed};
 use super::effect::Effect;
 use super::input::Input;
 use super::outbox::{decide, may_have_task, may_have_written, remove};
+use super::outputs;
 use super::plan::{AgentRequest, CLEARING_SECONDS, Outputs, StepStatus, timeout_seconds};
 use super::state::{Outcome, QueuedBecause, Run, State};
 use crate::task::{Failure, FailureCode};
@@ -91,6 +92,7 @@ fn conclude(run: &mut Run, status: StepStatus, outcome: Option<Outcome>, now: Ti
     };
     let used_agent = run.state != State::Stepping;
     set_status(run, status);
+    outputs::fit(run);
     let Some((at, planned)) = run.active_step() else { return false };
     let is_last = run.plan.as_ref().is_some_and(|plan| at + 1 == plan.steps.len());
     match failure {
@@ -133,7 +135,8 @@ fn ask_agent(run: &mut Run, request: &AgentRequest) -> bool {
     run.request.mode = request.mode;
     run.request.prompt = request.prompt.clone();
     run.request.options = options.clone();
-    run.shows_status |= request.status && run.thread.is_some();
+    outputs::fit(run);
+    run.shows_status |= request.status && run.thread_to_speak_in().is_some();
     (run.task, run.result_key, run.deadline_at) = (None, None, None);
     run.state = State::Queued { because: QueuedBecause::New };
     remove(run, Effect::PerformStep);

@@ -24,7 +24,7 @@ pub use model::{Concurrency, Configuration, Step, StepAction, Workflow};
 pub use problem::{FILE_PATH, Problem, Problems};
 pub use read::{is_name, read};
 pub use schema::schema;
-pub use template::{TemplateError, check_condition, check_template, holds, render};
+pub use template::{TemplateError, check_condition, check_template, holds, literal_mentions, render};
 
 use crate::text::is_invisible;
 

@@ -71,6 +71,11 @@ pub const FILTERS: [&str; 39] = [
 
 /// What HTML needs, what shows values for developers, and what makes lists of lists: a value that is deep enough ends the process.
 const TAKEN_AWAY: [&str; 10] = ["safe", "escape", "e", "pprint", "format", "chain", "zip", "batch", "slice", "groupby"];
+/// As GitHub reads a mention.
+#[expect(clippy::expect_used, reason = "the pattern is a constant")]
+static MENTION: LazyLock<regex::Regex> = LazyLock::new(|| {
+    regex::Regex::new(r"(?:^|[^A-Za-z0-9_])@([A-Za-z0-9][A-Za-z0-9-]*(?:/[A-Za-z0-9_.-]+)?)").expect("a constant pattern")
+});
 
 static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(environment);
 
@@ -161,6 +166,20 @@ pub fn holds(condition: &str, context: &serde_json::Value) -> Result<bool, Templ
         return Err(TemplateError { line: 1, column: None, message });
     }
     Ok(value.is_true())
+}
+
+/// Whom a template's own text mentions, logins and teams without their `@`: those whom whoever wrote it wants to be told. What
+/// its code brings in is not looked at.
+pub fn literal_mentions(text: &str) -> Vec<String> {
+    let mut literal = String::new();
+    let mut at = 0;
+    for code in in_template(text) {
+        // The delimiter's two characters keep what stands around the code apart.
+        literal.push_str(&text[at..code.start]);
+        at = code.end;
+    }
+    literal.push_str(&text[at..]);
+    MENTION.captures_iter(&literal).filter_map(|found| Some(found.get(1)?.as_str().to_owned())).collect()
 }
 
 /// The names that a template takes from its context, with what is read of them: `event.subject.title`.

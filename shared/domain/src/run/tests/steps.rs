@@ -157,3 +157,66 @@ fn a_run_without_a_thread_shows_no_status() {
     let run = after(accept(new, at(0)), &[asked(0), Input::SlotsClaimed, Input::TaskStarted { attempt: 1, arn: ARN.into() }, stop()]);
     assert!(!run.has_pending(Effect::UpdateStatus));
 }
+
+#[test]
+fn a_failed_run_without_a_thread_is_told_of_beside_its_commit() {
+    let fail = |thread: bool, event: serde_json::Value| {
+        let mut new = new_planned(vec![comment(false)]);
+        new.thread = new.thread.filter(|_| thread);
+        new.plan.as_mut().unwrap().event = event;
+        after(accept(new, at(0)), &[failed(0)])
+    };
+    let sha = serde_json::json!({ "sha": "abc" });
+    assert!(fail(false, sha.clone()).has_pending(Effect::UpdateStatus));
+    assert!(!fail(false, serde_json::json!({ "sha": null })).has_pending(Effect::UpdateStatus), "there is nowhere to tell of it");
+    let done = Input::Done { effect: Effect::UpdateStatus };
+    assert!(after(begin(fail(false, sha), Effect::UpdateStatus), &[done]).outbox.is_empty());
+}
+
+#[test]
+fn nobody_speaks_in_a_discussion() {
+    let mut new = new_planned(vec![agent(false)]);
+    new.thread.as_mut().unwrap().kind = crate::event::SubjectKind::Discussion;
+    let run = after(accept(new, at(0)), &[asked(0)]);
+    assert!(!run.shows_status);
+    assert!(!after(run, &[Input::SlotsClaimed, Input::Abandoned { effect: Effect::StartTask }]).has_pending(Effect::UpdateStatus));
+}
+
+fn leaving(step: usize, chars: usize, c: &str) -> Input {
+    Input::StepDone { step, outputs: Outputs::from([("text".to_owned(), c.repeat(chars)), ("n".to_owned(), "7".to_owned())]) }
+}
+
+fn left(run: &Run) -> Vec<&Outputs> {
+    let steps = run.plan.as_ref().unwrap().steps.iter();
+    let outputs = steps.filter_map(|planned| match &planned.status {
+        StepStatus::Succeeded { outputs } => Some(outputs),
+        _ => None,
+    });
+    outputs.collect()
+}
+
+#[test]
+fn what_steps_leave_fits_into_the_runs_item_and_what_is_cut_says_so() {
+    let steps = 20;
+    let mut run = planned(vec![comment(false); steps + 1]);
+    for step in 0..steps {
+        run = after(run, &[leaving(step, 31_000, if step % 2 == 0 { "x" } else { "\n" })]);
+    }
+    let size: usize = left(&run).iter().map(|outputs| serde_json::to_vec(outputs).unwrap().len()).sum();
+    assert!(size < crate::run::MAX_OUTPUTS_BYTES + 1_000, "{size}");
+    assert!(serde_json::to_vec(&run).unwrap().len() < 390_000);
+    for outputs in left(&run) {
+        assert!(outputs["text"].ends_with("bytes together)") && outputs["text"].len() > 3_000, "{}", outputs["text"].len());
+        assert_eq!(outputs["n"], "7", "what is short stays whole");
+    }
+}
+
+#[test]
+fn an_output_alone_is_cut_to_its_limit_and_a_large_event_leaves_less_room() {
+    let run = after(planned(vec![comment(false); 2]), &[leaving(0, 40_000, "x")]);
+    assert_eq!(left(&run)[0]["text"].len(), 32_000);
+    let mut new = new_planned(vec![comment(false); 2]);
+    new.plan.as_mut().unwrap().event = serde_json::json!({ "body": "y".repeat(370_000) });
+    let run = after(accept(new, at(0)), &[leaving(0, 32_000, "x")]);
+    assert!(serde_json::to_vec(&run).unwrap().len() <= 381_000, "{}", serde_json::to_vec(&run).unwrap().len());
+}

@@ -1,7 +1,7 @@
 //! Templates and conditions: what they may do, what ends them, and that values stay data.
 
 use super::super::limits::{MAX_CONDITION_CHARS, MAX_RENDERED_CHARS, MAX_TEMPLATE_CHARS};
-use super::super::{check_condition, check_template, holds, render};
+use super::super::{check_condition, check_template, holds, literal_mentions, render};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -164,5 +164,18 @@ proptest! {
     #[test]
     fn text_without_braces_is_itself(text in "[^{}#%\\n\\r]*") {
         prop_assert_eq!(render(&text, &sample()), Ok(text));
+    }
+}
+
+#[test]
+fn only_whom_the_templates_own_text_mentions_is_mentioned() {
+    for (template, mentioned) in [
+        ("cc @ada and @acme/docs.", &["ada", "acme/docs."][..]),
+        ("Thank you, @{{ event.title }}", &[]),
+        ("{{ '@bob' }} {% if event.n %}@cy{% endif %} {# @dan #}", &["cy", "dan"]),
+        ("me@example.com (@eve)", &["eve"]),
+        ("", &[]),
+    ] {
+        assert_eq!(literal_mentions(template), mentioned, "{template}");
     }
 }
