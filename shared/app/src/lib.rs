@@ -2,6 +2,7 @@
 //! pure decision live in `domain`; reading environments and events off the wire is the functions' own.
 
 pub mod config;
+mod decision_messages;
 pub mod dispatch;
 pub mod drive;
 mod enqueue;
@@ -15,5 +16,6 @@ pub mod open;
 pub mod reap;
 pub mod redelivery;
 pub mod results;
+mod schedules;
 pub mod services;
 mod status;
