@@ -251,7 +251,7 @@ async fn the_organizations_default_counts_where_the_repository_has_no_workflow_o
     let stage = Stage::set().await;
     let defaults = file("triage", &["issues: {}"]) + &file("greet", &["issues: {}"]).replace("workflows:\n", "");
     stage.github.create_repository("acme", ".github", &[(FILE_PATH, &defaults)]).unwrap();
-    stage.configure(&file("triage", &["push: {}"])).await;
+    stage.configure(&file("triage", &["release: {}"])).await;
     let (_, delivery) = stage.opened("dana", "hello");
     stage.hear_well(&delivery).await;
     assert_eq!((stage.runs_of("triage").len(), stage.runs_of("greet").len()), (0, 1), "{:?}", stage.decisions(&delivery).await);
