@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 #[tokio::test(flavor = "multi_thread")]
 async fn an_ignored_delivery_costs_one_outbound_call_of_intake_and_few_in_all() -> Result<()> {
     let world = World::start().await?;
-    // The first delivery of a process may read secrets.
+    // The first delivery of a process may read secrets, a repository's first event reads its configuration.
     world.issue("Before", "Nobody is asked.")?;
     world.settle().await?;
     let before = aws_calls(&world.stack);
@@ -27,6 +27,8 @@ async fn an_ignored_delivery_costs_one_outbound_call_of_intake_and_few_in_all() 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_needs_few_calls_at_the_forge() -> Result<()> {
     let world = World::start().await?;
+    // A repository's first event reads its configuration.
+    world.issue("Before", "Nobody is asked.")?;
     world.settle().await?;
     world.github.reset_calls();
     let number = world.issue("Greet by name", &script("greet by name", &["write hello.py print(\"hi\")\\n", "write new.md # New\\n"]))?;

@@ -3,6 +3,7 @@
 
 pub mod callback;
 pub mod config;
+mod decision_messages;
 pub mod dispatch;
 pub mod drive;
 mod enqueue;
@@ -16,6 +17,7 @@ pub mod open;
 pub mod reap;
 pub mod redelivery;
 pub mod results;
+mod schedules;
 pub mod services;
 pub mod signing;
 mod status;

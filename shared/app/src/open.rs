@@ -7,7 +7,7 @@ use crate::dispatch::Dispatch;
 use crate::drive::Driver;
 use crate::intake::{Counts, Intake};
 use crate::launch::Launcher;
-use crate::matching::Matcher;
+use crate::matching::{Configurations, Matcher};
 use crate::reap::Reaper;
 use crate::redelivery::Recovery;
 use crate::results::Results;
@@ -71,6 +71,7 @@ impl Matcher {
             names,
             trigger_label,
             limits,
+            configurations: Configurations::default(),
         })
     }
 }
@@ -122,15 +123,16 @@ impl Results {
 }
 
 impl Reaper {
-    /// Runs, queues, the forge, `BLOBS_BUCKET`, `ECS_CLUSTER`, `QUEUE_EVENTS_URL`, `TABLE_DELIVERIES`.
+    /// Runs, queues, the forge, `BLOBS_BUCKET`, `ECS_CLUSTER`, `QUEUE_EVENTS_URL`, `TABLE_DELIVERIES`, `TABLE_CORE`.
     pub async fn from_env() -> anyhow::Result<Self> {
         let mut env = EnvReader::new();
-        let bucket = env.required("BLOBS_BUCKET");
+        let (bucket, core) = (env.required("BLOBS_BUCKET"), env.required("TABLE_CORE"));
         let (events, deliveries) = (env.required("QUEUE_EVENTS_URL"), env.required("TABLE_DELIVERIES"));
         let tasks = patchbay_aws::tasks::TasksConfig::read(&mut env);
         let Base { aws, forge, dispatch, .. } = open_base(env).await?;
         let recovery = Recovery { events: Queue::new(&aws, events), deliveries: DeliveriesTable::new(&aws, deliveries) };
-        Ok(Self { forge, dispatch, blobs: Blobs::new(&aws, bucket), tasks: Tasks::new(&aws, tasks), recovery })
+        let core = CoreTable::new(&aws, core);
+        Ok(Self { forge, dispatch, core, blobs: Blobs::new(&aws, bucket), tasks: Tasks::new(&aws, tasks), recovery })
     }
 }
 

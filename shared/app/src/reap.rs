@@ -1,5 +1,6 @@
 //! The run-reaper use case, once a minute: finds what was lost. Due times, deadlines, silent tasks, unsent effects,
-//! orphan tasks (R16, R18, R19); deliveries that never arrived are `redelivery`'s.
+//! orphan tasks (R16, R18, R19); deliveries that never arrived are `redelivery`'s, and what is due by a schedule is
+//! `schedules`'.
 
 use crate::dispatch::Dispatch;
 use crate::redelivery::Recovery;
@@ -7,6 +8,7 @@ use crate::results::take_stored_result;
 use crate::services::parse_started_by;
 use jiff::{SignedDuration, Timestamp};
 use patchbay_aws::blobs::Blobs;
+use patchbay_aws::tables::core::CoreTable;
 use patchbay_aws::tasks::{Tasks, classify};
 use patchbay_domain::ids::{RunId, WorkspaceId};
 use patchbay_domain::metric;
@@ -25,6 +27,7 @@ const ORPHAN_AFTER: SignedDuration = SignedDuration::from_secs(180);
 pub struct Reaper {
     pub forge: Arc<dyn Forge>,
     pub dispatch: Dispatch,
+    pub core: CoreTable,
     pub blobs: Blobs,
     pub tasks: Tasks,
     pub recovery: Recovery,
@@ -36,6 +39,8 @@ pub struct Sweep {
     pub due: usize,
     pub orphans: usize,
     pub redelivered: usize,
+    /// Schedules whose time had come.
+    pub scheduled: usize,
 }
 
 /// Whether the run waits for what its present attempt's task does.
@@ -55,14 +60,17 @@ impl Reaper {
         let due = self.look_at_due_runs(now).await;
         let orphans = self.stop_orphans(now).await;
         let redelivered = self.recover_deliveries(scheduled_at, now).await;
+        let scheduled = self.start_schedules(now).await;
         let sweep = Sweep {
             due: *due.as_ref().unwrap_or(&0),
             orphans: *orphans.as_ref().unwrap_or(&0),
             redelivered: *redelivered.as_ref().unwrap_or(&0),
+            scheduled: *scheduled.as_ref().unwrap_or(&0),
         };
-        tracing::info!(due = sweep.due, orphans = sweep.orphans, redelivered = sweep.redelivered, "sweep done");
+        let Sweep { due: overdue, orphans: stopped, redelivered: again, scheduled: begun } = sweep;
+        tracing::info!(due = overdue, orphans = stopped, redelivered = again, scheduled = begun, "sweep done");
         metrics::gauge!(metric::RUN_OVERDUE).set(sweep.due as f64);
-        due.and(orphans).and(redelivered)?;
+        due.and(orphans).and(redelivered).and(scheduled)?;
         Ok(sweep)
     }
 

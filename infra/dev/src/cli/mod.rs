@@ -1,5 +1,5 @@
-//! The commands of `patchbay`: demo, up, send, top, runs, logs, cancel, redrive, signing-secret, check, explain, replay, sweep,
-//! bench, doctor. `main` only calls [`run`].
+//! The commands of `patchbay`: demo, up, send, top, runs, logs, cancel, start, decisions, redrive, signing-secret, check,
+//! explain, replay, sweep, bench, doctor. `main` only calls [`run`].
 //!
 //! What a command prints is for people on stderr and for programs on stdout: with `--json` stdout holds one JSON object.
 
@@ -9,6 +9,7 @@ mod bench_matching;
 mod cancel;
 mod check;
 mod data_dir;
+mod decisions;
 mod demo;
 mod doctor;
 mod explain;
@@ -21,6 +22,7 @@ mod runs;
 mod send;
 mod setup;
 mod signing_secret;
+mod start;
 mod sweep;
 mod timeline;
 mod top;
@@ -84,6 +86,12 @@ enum Command {
     /// End a run, as `stop` in its thread would; the thread is told.
     #[command(after_help = STACK_HELP)]
     Cancel(cancel::Arguments),
+    /// Start a workflow that has the trigger manual.
+    #[command(after_help = STACK_HELP)]
+    Start(start::Arguments),
+    /// Show what was decided about a delivery, workflow by workflow.
+    #[command(after_help = STACK_HELP)]
+    Decisions(decisions::Arguments),
     /// Send a queue's dead letters to it again.
     #[command(after_help = STACK_HELP)]
     Redrive(redrive::Arguments),
@@ -121,6 +129,8 @@ pub async fn run() -> ExitCode {
         Command::Cancel(arguments) => cancel::run(arguments).await,
         Command::Runs(arguments) => runs::run(arguments).await,
         Command::Logs(arguments) => logs::run(arguments).await,
+        Command::Start(arguments) => start::run(arguments).await,
+        Command::Decisions(arguments) => decisions::run(arguments).await,
         Command::Redrive(arguments) => redrive::run(arguments).await,
         Command::SigningSecret(arguments) => signing_secret::run(arguments).await,
         Command::Check(arguments) => check::run(arguments).await,

@@ -12,14 +12,15 @@ use jiff::{SignedDuration, Timestamp};
 use patchbay_domain::envelope::{Body, Delivery, EventMessage};
 use patchbay_domain::event::Provider;
 use patchbay_domain::ids::DeliveryId;
+use patchbay_domain::trigger::Reason;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::time::Duration;
 
-/// GitHub's only endpoint, the App's webhook.
-const ENDPOINT: &str = "app";
+/// Where deliveries come in: GitHub's only endpoint, the App's webhook; and what Patchbay tells itself.
+const ENDPOINTS: [&str; 2] = ["app", "patchbay"];
 /// Deliveries that are read at the same time.
 const AT_ONCE: usize = 8;
 /// No body that a deployment takes is larger.
@@ -72,6 +73,16 @@ pub struct RecordedReason {
     pub how: String,
 }
 
+impl RecordedReason {
+    /// What a person reads.
+    pub fn sentence(&self) -> String {
+        let Self { filter, value, pattern, matched, how } = self;
+        let reason = serde_json::json!({ "filter": filter, "value": value, "pattern": pattern, "matched": matched, "how": how });
+        // Another version's words are told as they are.
+        serde_json::from_value::<Reason>(reason).map_or_else(|_| format!("{filter}: {value}"), |reason| reason.sentence())
+    }
+}
+
 /// What it costs to keep a delivery's claim, payload and decisions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct StoredCost {
@@ -104,12 +115,12 @@ impl Operations {
         Ok(found.into_iter().flatten().collect())
     }
 
-    /// One delivery, by the id that the forge gave it. One call.
+    /// One delivery, by the id that the forge gave it, or Patchbay itself. Two calls at most.
     ///
     /// # Errors
     /// If nothing of it is stored, or the table cannot be read.
     pub async fn delivery(&self, id: &DeliveryId) -> anyhow::Result<StoredDelivery> {
-        let found = self.delivery_at(&key_of(id), Timestamp::now()).await?;
+        let found = self.find_delivery(id, Timestamp::now()).await?;
         found.with_context(|| {
             format!("nothing is stored of the delivery {id} in {}: decisions are kept for 14 days, payloads for 7", self.place)
         })
@@ -169,9 +180,9 @@ impl Operations {
         }
     }
 
-    async fn until_done(&self, id: &DeliveryId) -> anyhow::Result<StoredDelivery> {
+    pub(super) async fn until_done(&self, id: &DeliveryId) -> anyhow::Result<StoredDelivery> {
         loop {
-            if let Some(delivery) = self.delivery_at(&key_of(id), Timestamp::now()).await?.filter(|delivery| delivery.done) {
+            if let Some(delivery) = self.find_delivery(id, Timestamp::now()).await?.filter(|delivery| delivery.done) {
                 return Ok(delivery);
             }
             tokio::time::sleep(LOOK_EVERY).await;
@@ -182,7 +193,7 @@ impl Operations {
     async fn free_id(&self, id: &DeliveryId) -> anyhow::Result<DeliveryId> {
         for number in 1..=MOST_REPLAYS {
             let new = replay_id(id, number);
-            if self.delivery_at(&key_of(&new), Timestamp::UNIX_EPOCH).await?.is_none() {
+            if self.find_delivery(&new, Timestamp::UNIX_EPOCH).await?.is_none() {
                 return Ok(new);
             }
         }
@@ -205,6 +216,16 @@ impl Operations {
         Ok(keys)
     }
 
+    async fn find_delivery(&self, id: &DeliveryId, now: Timestamp) -> anyhow::Result<Option<StoredDelivery>> {
+        for endpoint in ENDPOINTS {
+            let found = self.delivery_at(&key_of(endpoint, id), now).await?;
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
+    }
+
     async fn delivery_at(&self, key: &str, now: Timestamp) -> anyhow::Result<Option<StoredDelivery>> {
         let request = self.dynamodb.query().table_name(self.resources.get("DeliveriesTable")?).consistent_read(true);
         let request = request.key_condition_expression("pk = :pk").expression_attribute_values(":pk", AttributeValue::S(key.to_owned()));
@@ -218,8 +239,8 @@ impl Operations {
     }
 }
 
-fn key_of(id: &DeliveryId) -> String {
-    format!("{}#{ENDPOINT}#{id}", Provider::Github.as_str())
+fn key_of(endpoint: &str, id: &DeliveryId) -> String {
+    format!("{}#{endpoint}#{id}", Provider::Github.as_str())
 }
 
 /// One that is run again is counted with the delivery that it came from.

@@ -15,12 +15,14 @@ pub mod records;
 mod resources;
 mod runs;
 mod signing;
+mod start;
 
 pub use costs::AgentCost;
 pub use deliveries::{RecordedDecision, RecordedReason, StoredCost, StoredDelivery};
 pub use overview::{Overview, SlotView};
 pub use place::Place;
 pub use queues::{QueueView, Redriven};
+pub use start::Ordered;
 
 use crate::stack::run_logs::{self, Record};
 use aws_config::SdkConfig;

@@ -2,23 +2,28 @@
 
 use super::{Matcher, Verdict};
 use patchbay_aws::lambda::Handled;
+use patchbay_aws::tables::core::Connection;
 use patchbay_domain::envelope::StopOrder;
 use patchbay_domain::event::{Event, Repository};
-use patchbay_domain::ids::WorkspaceId;
+use patchbay_domain::ids::{DeliveryId, WorkspaceId};
 use patchbay_domain::run::{CancelReason, Input, Run};
 
 impl Matcher {
     /// A closed or deleted thread ends what runs for it; `None` if the event is not about that.
-    pub(super) async fn end_runs_of_closed_thread(&self, event: &Event) -> anyhow::Result<Option<Verdict>> {
+    pub(super) async fn end_runs_of_closed_thread(
+        &self,
+        event: &Event,
+        connection: Option<&Connection>,
+    ) -> anyhow::Result<Option<Verdict>> {
         let closes = matches!(
             (event.kind.as_str(), event.action.as_deref()),
             ("issues" | "pull_request", Some("closed" | "deleted" | "transferred"))
         );
-        let (true, Some(subject), Some(repository), Some(id)) = (closes, &event.subject, &event.repository, &event.connection) else {
+        let (true, Some(subject), Some(repository), Some(connection)) = (closes, &event.subject, &event.repository, connection) else {
             return Ok(None);
         };
-        let Some(connection) = self.services.core.load_connection(id).await? else { return Ok(None) };
-        let ended = self.cancel_runs_of(&connection.workspace, repository, subject.number, &CancelReason::ThreadClosed).await?;
+        let thread = (repository, subject.number);
+        let ended = self.cancel_runs_of(&connection.workspace, thread, &event.delivery, &CancelReason::ThreadClosed).await?;
         Ok(Some(if ended == 0 {
             Verdict::ignored("nothing ran in the closed thread")
         } else {
@@ -26,17 +31,18 @@ impl Matcher {
         }))
     }
 
-    /// Ends every run of a thread that is not over. Gives their number.
+    /// Ends every run of a thread that is not over, but for those that an earlier try at this very delivery started. Gives
+    /// their number.
     pub(super) async fn cancel_runs_of(
         &self,
         workspace: &WorkspaceId,
-        repository: &Repository,
-        number: u64,
+        (repository, number): (&Repository, u64),
+        delivery: &DeliveryId,
         reason: &CancelReason,
     ) -> anyhow::Result<usize> {
         let mut ended = 0;
         for run in self.runs_of_thread(workspace, repository.id, number).await? {
-            if !run.state.is_terminal() {
+            if !run.state.is_terminal() && run.request.delivery != *delivery {
                 self.cancel(&run, reason).await?;
                 ended += 1;
             }

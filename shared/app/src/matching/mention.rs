@@ -1,13 +1,15 @@
 //! The built-in workflow: a person who may write mentions the App, uses its command, or labels an issue.
 //! `read_request` decides purely whether an event asks for something; permission is asked live (R26).
 
-use super::{Matcher, Verdict};
+use super::{BUILT_IN, Matcher, Verdict};
+use crate::decision_messages::label_is_taken;
 use crate::messages;
 use patchbay_aws::tables::core::{Connection, ConnectionStatus};
 use patchbay_aws::tables::runs::Create;
 use patchbay_domain::command::{Command, CommandKind, Names, select_command};
 use patchbay_domain::event::{Actor, ActorKind, Detail, Event, Subject, SubjectKind};
 use patchbay_domain::ids::RunId;
+use patchbay_domain::run::Plan;
 use patchbay_domain::run::apply::accept;
 use patchbay_domain::run::state::{NewRun, Request, ThreadRef};
 use patchbay_domain::task::Mode;
@@ -38,8 +40,15 @@ pub(super) struct Scene<'a> {
 }
 
 impl Matcher {
-    pub(super) async fn match_builtin(&self, event: &Event, retaken: bool) -> anyhow::Result<Verdict> {
-        if let Some(verdict) = self.end_runs_of_closed_thread(event).await? {
+    /// `other_starts` says whether a workflow of the repository starts on the event: on a label, it takes the place of this one.
+    pub(super) async fn match_builtin(
+        &self,
+        event: &Event,
+        connection: Option<&Connection>,
+        other_starts: bool,
+        retaken: bool,
+    ) -> anyhow::Result<Verdict> {
+        if let Some(verdict) = self.end_runs_of_closed_thread(event, connection).await? {
             return Ok(verdict);
         }
         let asked = match read_request(event, &self.names, &self.trigger_label, self.services.app_id) {
@@ -49,7 +58,10 @@ impl Matcher {
         let (Some(actor), Some(subject), Some(repository)) = (&event.actor, &event.subject, &event.repository) else {
             return Ok(Verdict::ignored("the event has no person, thread or repository"));
         };
-        let connection = match self.connection_of(event).await? {
+        if asked.label.is_some() && other_starts {
+            return Ok(Verdict::ignored(label_is_taken()));
+        }
+        let connection = match usable(connection) {
             Ok(connection) => connection,
             Err(verdict) => return Ok(verdict),
         };
@@ -59,22 +71,6 @@ impl Matcher {
             return self.refuse_politely(&scene).await;
         }
         self.carry_out(&scene, asked).await
-    }
-
-    async fn connection_of(&self, event: &Event) -> anyhow::Result<Result<Connection, Verdict>> {
-        let Some(id) = &event.connection else {
-            return Ok(Err(Verdict::ignored("the event names no installation of the App")));
-        };
-        let known = match self.services.core.load_connection(id).await? {
-            Some(connection) => connection,
-            // Installed before this deployment, or its event is still on the way.
-            None => self.adopt_connection(event, id).await?,
-        };
-        Ok(match known.status {
-            ConnectionStatus::Active => Ok(known),
-            ConnectionStatus::Suspended => Err(Verdict::ignored("the installation is suspended")),
-            ConnectionStatus::Deleted => Err(Verdict::ignored("the App is not installed any more")),
-        })
     }
 
     async fn may_ask(&self, at: &RepoAt, actor: &Actor) -> anyhow::Result<bool> {
@@ -114,7 +110,7 @@ impl Matcher {
             authority: Default::default(),
             options: Default::default(),
         };
-        self.create_run(scene, request).await
+        self.create_run(scene, request, None).await
     }
 
     /// What the agent is told: the request, and the thread's opening text where its author may be heard (R27).
@@ -152,10 +148,10 @@ impl Matcher {
         }
     }
 
-    pub(super) async fn create_run(&self, scene: &Scene<'_>, request: Request) -> anyhow::Result<Verdict> {
+    pub(super) async fn create_run(&self, scene: &Scene<'_>, request: Request, plan: Option<Plan>) -> anyhow::Result<Verdict> {
         let workspace = &scene.connection.workspace;
-        let id = RunId::derive(workspace, "built-in", scene.event.delivery.as_str());
-        let run = accept(self.new_run(scene, request, id.clone()), jiff::Timestamp::now());
+        let id = RunId::derive(workspace, BUILT_IN, scene.event.delivery.as_str());
+        let run = accept(self.new_run(scene, request, plan, id.clone()), jiff::Timestamp::now());
         let created = self.services.dispatch.runs.create(&run).await?;
         // A run that exists comes from an earlier try at this delivery, which may have died before it told anyone.
         self.threads.remember_run(workspace, run.repository.id, scene.subject.number, &id, run.created_at).await?;
@@ -171,7 +167,7 @@ impl Matcher {
         Ok(Verdict::done(format!("run {id}")))
     }
 
-    fn new_run(&self, scene: &Scene<'_>, request: Request, id: RunId) -> NewRun {
+    fn new_run(&self, scene: &Scene<'_>, request: Request, plan: Option<Plan>, id: RunId) -> NewRun {
         NewRun {
             id,
             workspace: scene.connection.workspace.clone(),
@@ -184,10 +180,21 @@ impl Matcher {
                 url: scene.subject.url.clone(),
             }),
             request,
-            plan: None,
+            plan,
             deadline_seconds: self.limits.deadline_seconds,
             budget_microusd: self.limits.budget_microusd,
         }
+    }
+}
+
+fn usable(connection: Option<&Connection>) -> Result<Connection, Verdict> {
+    match connection {
+        None => Err(Verdict::ignored("the event names no installation of the App")),
+        Some(connection) => match connection.status {
+            ConnectionStatus::Active => Ok(connection.clone()),
+            ConnectionStatus::Suspended => Err(Verdict::ignored("the installation is suspended")),
+            ConnectionStatus::Deleted => Err(Verdict::ignored("the App is not installed any more")),
+        },
     }
 }
 
@@ -201,7 +208,7 @@ pub(super) fn read_request(event: &Event, names: &Names, label: &str, app_id: u6
         let own = event.comment.as_ref().and_then(|c| c.via_app) == Some(app_id);
         return Err(if own { "the comment is Patchbay's own".to_owned() } else { "the comment was written by another App".to_owned() });
     }
-    let Some(subject) = &event.subject else { return Err(format!("no workflow starts on {}", event.kind)) };
+    let Some(subject) = &event.subject else { return Err(format!("it does not start on {}", event.kind)) };
     if let Detail::Label { name } = &event.detail {
         return read_label(event, subject, name, label);
     }
@@ -209,7 +216,7 @@ pub(super) fn read_request(event: &Event, names: &Names, label: &str, app_id: u6
         ("issues" | "pull_request", Some("opened"), _) => (format!("{}\n{}", subject.title, subject.body), subject.url.clone()),
         ("issue_comment" | "pull_request_review_comment", Some("created"), Some(comment))
         | ("pull_request_review", Some("submitted"), Some(comment)) => (comment.body.clone(), comment.url.clone()),
-        (kind, action, _) => return Err(format!("no workflow starts on {kind} {}", action.unwrap_or_default()).trim().to_owned()),
+        (kind, action, _) => return Err(format!("it does not start on {kind} {}", action.unwrap_or_default()).trim().to_owned()),
     };
     match select_command(&strip_hidden(&text), names) {
         Some(command) => Ok(Asked { command, label: None, url }),

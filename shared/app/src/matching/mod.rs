@@ -1,18 +1,31 @@
 //! The trigger-matcher use case: a delivery becomes an event, is claimed once (R5), and starts what it should.
 //!
-//! `lifecycle` keeps the books of installations, `mention` is the built-in workflow, `thread_command` answers and
-//! stops. Nothing here talks to an agent.
+//! `configuration` says which workflows are in force, `workflows` which of them start, `start` starts them; `mention` is
+//! the built-in workflow, `thread_command` answers and stops, `lifecycle` keeps the books of installations. Nothing here
+//! talks to an agent.
 
 mod adopt;
 mod cancel;
+mod compiled;
+mod configuration;
+mod facts;
 mod lifecycle;
 mod mention;
+pub mod orders;
+mod report;
+mod start;
 #[cfg(test)]
 mod tests;
 mod thread_command;
+mod workflows;
+
+pub use compiled::Configurations;
+pub(crate) use configuration::next_of;
+pub use workflows::MAX_DEPTH;
 
 use crate::config::RunLimits;
 use crate::services::Services;
+use configuration::InForce;
 use jiff::{SignedDuration, Timestamp};
 use patchbay_aws::AwsError;
 use patchbay_aws::blobs::{Blobs, delivery_key};
@@ -25,10 +38,11 @@ use patchbay_domain::envelope::{Body, Delivery, EventMessage};
 use patchbay_domain::event::{Detail, Event, Push};
 use patchbay_domain::metric;
 use patchbay_forge::ForgeError;
-use patchbay_forge::github::convert::parse_event;
 
 /// A claim outlives the invocation that made it by this much (R13).
 const LEASE_MARGIN: SignedDuration = SignedDuration::from_secs(30);
+/// The name of the workflow that every repository has.
+const BUILT_IN: &str = "built-in";
 
 /// Everything trigger-matcher needs.
 pub struct Matcher {
@@ -39,6 +53,8 @@ pub struct Matcher {
     pub names: Names,
     pub trigger_label: String,
     pub limits: RunLimits,
+    /// The configurations used last.
+    pub configurations: Configurations,
 }
 
 /// What came of an event: kept for 14 days, shown by `why` and in the log.
@@ -55,17 +71,28 @@ impl Verdict {
     pub(crate) fn done(why: impl Into<String>) -> Self {
         Self { started: true, why: why.into() }
     }
+
+    fn into_decision(self, event: Option<&Event>) -> Decision {
+        Decision {
+            workflow: BUILT_IN.to_owned(),
+            started: self.started,
+            why: self.why,
+            repository: event.and_then(workflows::repository_of),
+            thread: event.and_then(workflows::thread_of),
+            ..Decision::default()
+        }
+    }
 }
 
 impl Matcher {
     /// One message of the events queue. `ends_at` is when Lambda ends this invocation.
     ///
-    /// Calls for an ignored delivery: the claim, and its completion with payload and decision.
+    /// Calls for an ignored delivery: the claim, one read of what is in force, and the completion with payload and decisions.
     pub async fn handle_message(&self, message: EventMessage, ends_at: Timestamp) -> anyhow::Result<Handled> {
         let delivery = match message {
             EventMessage::V1(delivery) => delivery,
             EventMessage::StopV1(order) => return self.obey(&order).await,
-            EventMessage::StartV1(order) => return Ok(Handled::Drop(format!("nothing starts on {} yet", order.id))),
+            EventMessage::StartV1(order) => orders::delivery_of(&order)?,
         };
         patchbay_aws::telemetry::correlate(delivery.id.as_str());
         let taken = self.take(&delivery, ends_at).await;
@@ -101,43 +128,54 @@ impl Matcher {
 
     async fn decide(&self, delivery: &Delivery, retaken: bool) -> anyhow::Result<Handled> {
         let body = self.body_of(delivery).await?;
-        let (event, verdict) = match parse_event(&delivery.event, &delivery.id, &body) {
+        let (event, decisions) = match orders::read_event(delivery, &body) {
             Ok(event) => {
-                let verdict = match self.match_event(&event, retaken, delivery.received_at).await {
-                    Ok(verdict) => verdict,
+                let decisions = match self.match_event(&event, retaken, delivery.received_at).await {
+                    Ok(decisions) => decisions,
                     Err(error) => match refusal(&error) {
                         Some(Refusal::Wait(until)) => return Ok(Handled::Later(until)),
-                        Some(Refusal::Final(why)) => Verdict::ignored(why),
+                        Some(Refusal::Final(why)) => vec![Verdict::ignored(why).into_decision(Some(&event))],
                         None => return Err(error),
                     },
                 };
-                (Some(event), verdict)
+                (Some(event), decisions)
             }
-            Err(error) => (None, Verdict::ignored(format!("the payload cannot be read: {error}"))),
+            Err(error) => (None, vec![Verdict::ignored(format!("the payload cannot be read: {error}")).into_decision(None)]),
         };
-        log_verdict(delivery, event.as_ref(), &verdict);
-        self.complete(delivery, event.as_ref(), &verdict).await?;
+        log_decisions(delivery, event.as_ref(), &decisions);
+        self.complete(delivery, &decisions).await?;
         metrics::counter!(metric::WEBHOOK_PROCESSED).increment(1);
         Ok(Handled::Done)
     }
 
-    async fn match_event(&self, event: &Event, retaken: bool, received_at: Timestamp) -> anyhow::Result<Verdict> {
-        match &event.detail {
-            Detail::Installation(change) => self.note_installation(event, change, received_at).await,
-            Detail::Push(push) => Ok(note_push(event, push)),
-            _ => self.match_builtin(event, retaken).await,
+    /// What is decided first is what is in force and what starts. The built-in workflow acts before the others do, so that a
+    /// run that starts because a thread was closed is not ended by it.
+    async fn match_event(&self, event: &Event, retaken: bool, received_at: Timestamp) -> anyhow::Result<Vec<Decision>> {
+        if let Detail::Installation(change) = &event.detail {
+            return Ok(vec![self.note_installation(event, change, received_at).await?.into_decision(Some(event))]);
         }
+        if let Detail::Push(push) = &event.detail {
+            log_push(event, push);
+        }
+        let ground = self.ground_of(event).await?;
+        let force = match &ground {
+            Some(ground) => self.workflows_in_force(event, ground, retaken).await?,
+            None => InForce::default(),
+        };
+        let considered = self.consider(event, ground.as_ref(), &force).await?;
+        let mut decisions = Vec::new();
+        if !matches!(event.detail, Detail::Schedule { .. } | Detail::Manual(_)) {
+            let connection = ground.as_ref().and_then(|ground| ground.connection.as_ref());
+            let starts = considered.iter().any(|considered| considered.starts);
+            decisions.push(self.match_builtin(event, connection, starts, retaken).await?.into_decision(Some(event)));
+        }
+        decisions.extend(self.start_all(event, ground.as_ref(), &force, &considered, received_at).await?);
+        Ok(decisions)
     }
 
     /// The payload stays readable for seven days (R43): in the table, or in the bucket if it is too big for that.
-    async fn complete(&self, delivery: &Delivery, event: Option<&Event>, verdict: &Verdict) -> anyhow::Result<()> {
-        let decision = Decision {
-            workflow: "built-in".to_owned(),
-            started: verdict.started,
-            why: verdict.why.chars().take(200).collect(),
-            repository: event.and_then(|e| e.repository.as_ref()).map(|r| r.full_name()),
-        };
-        match self.deliveries.complete(delivery, &decision, Timestamp::now()).await {
+    async fn complete(&self, delivery: &Delivery, decisions: &[Decision]) -> anyhow::Result<()> {
+        match self.deliveries.complete(delivery, decisions, Timestamp::now()).await {
             Err(AwsError::TooLarge) => {}
             other => return Ok(other?),
         }
@@ -145,7 +183,7 @@ impl Matcher {
         let key = delivery_key(delivery.provider, &delivery.id);
         self.blobs.put(&key, from_inline(text)?, "application/zstd").await?;
         let stored = Delivery { body: Body::Stored(key), ..delivery.clone() };
-        Ok(self.deliveries.complete(&stored, &decision, Timestamp::now()).await?)
+        Ok(self.deliveries.complete(&stored, decisions, Timestamp::now()).await?)
     }
 
     async fn body_of(&self, delivery: &Delivery) -> anyhow::Result<Vec<u8>> {
@@ -175,8 +213,8 @@ fn refusal(error: &anyhow::Error) -> Option<Refusal> {
     }
 }
 
-/// FR-WH-004: pushes are logged; workflows that start on them are configured per repository.
-fn note_push(event: &Event, push: &Push) -> Verdict {
+/// FR-WH-004: pushes are logged, whatever starts on them.
+fn log_push(event: &Event, push: &Push) {
     let repository = event.repository.as_ref().map(|r| r.full_name()).unwrap_or_default();
     let branch = push.full_ref.strip_prefix("refs/heads/").unwrap_or(&push.full_ref);
     tracing::info!(
@@ -188,11 +226,12 @@ fn note_push(event: &Event, push: &Push) -> Verdict {
         deleted = push.deleted,
         "push"
     );
-    Verdict::ignored("no workflow starts on a push")
 }
 
-fn log_verdict(delivery: &Delivery, event: Option<&Event>, verdict: &Verdict) {
+fn log_decisions(delivery: &Delivery, event: Option<&Event>, decisions: &[Decision]) {
     let action = event.and_then(|e| e.action.as_deref());
-    let repository = event.and_then(|e| e.repository.as_ref()).map(|r| r.full_name());
-    tracing::info!(event = delivery.event, action, repository, acted = verdict.started, why = verdict.why, "event decided");
+    let repository = event.and_then(workflows::repository_of);
+    let acted = decisions.iter().any(|decision| decision.started);
+    let why = decisions.first().map(|decision| decision.why.as_str()).unwrap_or_default();
+    tracing::info!(event = delivery.event, action, repository, acted, why, decisions = decisions.len(), "event decided");
 }

@@ -55,7 +55,7 @@ fn a_mention_in_a_new_issue_is_a_request() {
 fn an_edited_comment_starts_nothing() {
     let mut event = comment_saying("@patchbay do it");
     event.action = Some("edited".to_owned());
-    assert_eq!(refusal(&event), "no workflow starts on issue_comment edited");
+    assert_eq!(refusal(&event), "it does not start on issue_comment edited");
 }
 
 #[test]

@@ -17,20 +17,24 @@ use sha2::{Digest, Sha256};
 
 impl Stage {
     /// Starts hearing of what happens at the forge.
-    fn listen(&self) {
+    pub(crate) fn listen(&self) {
         self.github.set_permission(REPO, "robin", Level::Read).unwrap();
         self.github.set_webhook(&format!("{}/hook", self.cloud.url), "secret");
     }
 
     /// The latest event, as intake queues it.
-    fn delivery(&self) -> Delivery {
+    pub(crate) fn delivery(&self) -> Delivery {
         let sent = self.github.deliveries().pop().unwrap();
-        let body = serde_json::to_vec(&self.github.delivery_payload(&sent.guid).unwrap()).unwrap();
+        self.delivery_named(&sent.guid, &sent.event)
+    }
+
+    pub(crate) fn delivery_named(&self, guid: &str, event: &str) -> Delivery {
+        let body = serde_json::to_vec(&self.github.delivery_payload(guid).unwrap()).unwrap();
         Delivery {
             provider: Provider::Github,
             endpoint: "app".into(),
-            id: DeliveryId(sent.guid),
-            event: sent.event,
+            id: DeliveryId(guid.to_owned()),
+            event: event.to_owned(),
             received_at: Timestamp::now(),
             body_sha256: hex::encode(Sha256::digest(&body)),
             body: to_inline(&compress(&body)),
@@ -38,16 +42,16 @@ impl Stage {
     }
 
     /// Somebody opens an issue with this text.
-    fn opened(&self, login: &str, text: &str) -> (u64, Delivery) {
+    pub(crate) fn opened(&self, login: &str, text: &str) -> (u64, Delivery) {
         let number = self.github.open_issue(REPO, login, "Spelling", text, &[]).unwrap();
         (number, self.delivery())
     }
 
-    async fn hear_of(&self, delivery: &Delivery) -> anyhow::Result<Handled> {
+    pub(crate) async fn hear_of(&self, delivery: &Delivery) -> anyhow::Result<Handled> {
         self.matcher().handle_message(EventMessage::V1(delivery.clone()), ends_at()).await
     }
 
-    async fn hear_well(&self, delivery: &Delivery) {
+    pub(crate) async fn hear_well(&self, delivery: &Delivery) {
         assert_eq!(self.hear_of(delivery).await.unwrap(), Handled::Done);
     }
 
@@ -59,12 +63,12 @@ impl Stage {
     }
 
     /// All runs there are.
-    fn runs(&self) -> Vec<Run> {
+    pub(crate) fn runs(&self) -> Vec<Run> {
         let rows = self.cloud.rows("runs");
         rows.iter().filter_map(|row| serde_json::from_str(row["run"]["S"].as_str()?).ok()).collect()
     }
 
-    fn said_in(&self, number: u64) -> Vec<String> {
+    pub(crate) fn said_in(&self, number: u64) -> Vec<String> {
         let comments = self.github.comments(REPO, number).into_iter();
         comments.filter(|comment| comment.author == "patchbay[bot]").map(|comment| comment.body).collect()
     }

@@ -9,7 +9,7 @@ use patchbay_app::config::{AgentConfig, Capacity, RunLimits, TaskConfig};
 use patchbay_app::dispatch::Dispatch;
 use patchbay_app::drive::Driver;
 use patchbay_app::launch::Launcher;
-use patchbay_app::matching::Matcher;
+use patchbay_app::matching::{Configurations, Matcher};
 use patchbay_app::reap::Reaper;
 use patchbay_app::redelivery::Recovery;
 use patchbay_app::results::{Results, ResultsMessage};
@@ -157,7 +157,7 @@ impl Stage {
         let events = Queue::new(&aws, format!("{}/queue/events", self.cloud.url));
         let recovery = Recovery { events, deliveries: DeliveriesTable::new(&aws, "deliveries") };
         let Services { forge, dispatch, .. } = self.services.clone();
-        Reaper { forge, dispatch, blobs: self.blobs(), tasks: self.tasks(), recovery }
+        Reaper { forge, dispatch, core: CoreTable::new(&aws, "core"), blobs: self.blobs(), tasks: self.tasks(), recovery }
     }
 
     pub(crate) fn matcher(&self) -> Matcher {
@@ -170,6 +170,7 @@ impl Stage {
             names: Names { mention: "patchbay".into(), command: "patchbay".into() },
             trigger_label: "patchbay".into(),
             limits: RunLimits { deadline_seconds: 1800, budget_microusd: 2_000_000 },
+            configurations: Configurations::default(),
         }
     }
 

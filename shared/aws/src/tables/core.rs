@@ -1,7 +1,15 @@
-//! The core table: connections (installed Apps) with their workspaces and repositories.
+//! The core table: connections (installed Apps) with their workspaces and repositories. What is configured in them is in
+//! `workflows`, when that is due in `schedules`.
 //!
 //! Words about an installation arrive in any order: an older one never overwrites a newer (R21), and a deleted
 //! installation stays deleted, because its number is never used again.
+
+mod schedules;
+mod workflows;
+
+pub use super::keys::SCHEDULE_SHARDS;
+pub use schedules::DueSchedule;
+pub use workflows::{Ground, NO_FILE, Scope, WorkflowsRow};
 
 use super::{Item, Table, Written, conditional, json, keys, n, s, to_json};
 use crate::config::AwsConfig;
@@ -133,16 +141,17 @@ impl CoreTable {
         self.write_all(writes).await
     }
 
-    /// Forgets repositories of a connection. One call per 100.
+    /// Forgets repositories of a connection, and what is configured in them. One call per 50.
     pub async fn remove_repositories(&self, _workspace: &WorkspaceId, connection: &ConnectionId, ids: &[u64]) -> Result<(), AwsError> {
         let mut ids = ids.to_vec();
         ids.sort_unstable();
         ids.dedup();
-        let mut writes = Vec::with_capacity(ids.len());
+        let mut writes = Vec::with_capacity(2 * ids.len());
         for id in ids {
-            let key = keys::repository(connection, id);
-            let delete = Delete::builder().table_name(&self.0.name).key("pk", s(key.pk)).key("sk", s(key.sk)).build();
-            writes.push(TransactWriteItem::builder().delete(delete.map_err(|e| AwsError::Permanent(e.to_string()))?).build());
+            for key in [keys::repository(connection, id), keys::workflows(connection, &id.to_string())] {
+                let delete = Delete::builder().table_name(&self.0.name).key("pk", s(key.pk)).key("sk", s(key.sk)).build();
+                writes.push(TransactWriteItem::builder().delete(delete.map_err(|e| AwsError::Permanent(e.to_string()))?).build());
+            }
         }
         self.write_all(writes).await
     }

@@ -3,7 +3,7 @@
 //! A claim is a lease: a delivery that was received and never completed is taken up again, one that was completed never
 //! (R5). What a delivery means is the matcher's affair.
 
-use super::{Item, Table, Written, conditional, expired, keys, n, nonce, number, s, text, ttl_days};
+use super::{Item, Table, Written, conditional, expired, keys, n, nonce, number, s, text, to_json, ttl_days};
 use crate::compress::{from_inline, to_inline};
 use crate::config::AwsConfig;
 use crate::error::AwsError;
@@ -11,7 +11,9 @@ use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
 use jiff::Timestamp;
 use patchbay_domain::envelope::{Body, Delivery};
-use patchbay_domain::ids::DeliveryId;
+use patchbay_domain::ids::{DeliveryId, RunId};
+use patchbay_domain::run::plan::WorkflowSource;
+use patchbay_domain::trigger::Reason;
 
 const CLAIM_DAYS: i64 = 8;
 const PAYLOAD_DAYS: i64 = 7;
@@ -20,6 +22,12 @@ const DECISION_DAYS: i64 = 14;
 pub const MAX_INLINE_PAYLOAD_BYTES: usize = 300 * 1024;
 /// Texts of decisions are cut to this many characters.
 pub const MAX_DECISION_CHARS: usize = 200;
+/// Reasons are left out beyond this many bytes of JSON.
+pub const MAX_REASONS_BYTES: usize = 4096;
+/// How many decisions about one delivery are kept: what a transaction holds beside claim and payload.
+pub const MAX_DECISIONS: usize = 98;
+/// How many of a day's keys are looked through for a thread's.
+const MAX_KEYS: i32 = 1_000;
 
 /// What a claim found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,15 +45,26 @@ pub enum Claim {
 }
 
 /// What came of a delivery for one workflow: the answer to "why".
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Decision {
+    /// The workflow's name; `built-in`, or what stands for several.
     pub workflow: String,
+    /// Where the workflow comes from, and in which version it was considered.
+    pub source: Option<WorkflowSource>,
+    pub version: Option<String>,
     /// Whether a run was started or something else was done.
     pub started: bool,
+    pub run: Option<RunId>,
+    /// What each filter said; cut to `MAX_REASONS_BYTES`.
+    pub reasons: Vec<Reason>,
     /// A sentence; cut to `MAX_DECISION_CHARS`.
     pub why: String,
-    /// `owner/name`, where the event has one: lists the decision under that repository and day.
+    /// `owner/name`, where the event has one: lists the delivery under that repository and day.
     pub repository: Option<String>,
+    /// The thread's number, where the event has one.
+    pub thread: Option<u64>,
+    /// The delivery's event; filled in when it is read.
+    pub event: String,
 }
 
 /// The table. Cheap to clone.
@@ -110,10 +129,10 @@ impl DeliveriesTable {
         conditional(result).map(|_| ())
     }
 
-    /// Marks the delivery as done for good and keeps its decision and what it carried, all or nothing. One call (a
-    /// transaction of three rows). An inline body over `MAX_INLINE_PAYLOAD_BYTES` compressed is `TooLarge`: store it as
-    /// a blob first.
-    pub async fn complete(&self, delivery: &Delivery, decision: &Decision, now: Timestamp) -> Result<(), AwsError> {
+    /// Marks the delivery as done for good and keeps its decisions (the first `MAX_DECISIONS`) and what it carried, all or
+    /// nothing. The first decision lists the delivery under its repository and day. One call (a transaction). An inline body
+    /// over `MAX_INLINE_PAYLOAD_BYTES` compressed is `TooLarge`: store it as a blob first.
+    pub async fn complete(&self, delivery: &Delivery, decisions: &[Decision], now: Timestamp) -> Result<(), AwsError> {
         let key = keys::claim(delivery.provider.as_str(), &delivery.endpoint, &delivery.id);
         let done = Update::builder()
             .table_name(&self.0.name)
@@ -127,18 +146,15 @@ impl DeliveriesTable {
             .build()
             .map_err(|e| AwsError::Permanent(e.to_string()))?;
         let mut writes = vec![TransactWriteItem::builder().update(done).build()];
-        for item in [decision_item(delivery, decision), payload_item(delivery)?] {
+        let mut items = vec![payload_item(delivery)?];
+        for (place, decision) in decisions.iter().take(MAX_DECISIONS).enumerate() {
+            items.push(decision_item(delivery, decision, place == 0)?);
+        }
+        for item in items {
             let put = Put::builder().table_name(&self.0.name).set_item(Some(item)).build();
             writes.push(TransactWriteItem::builder().put(put.map_err(|e| AwsError::Permanent(e.to_string()))?).build());
         }
         self.0.client.transact_write_items().set_transact_items(Some(writes)).send().await?;
-        Ok(())
-    }
-
-    /// Keeps one more decision about a delivery. One call.
-    pub async fn record_decision(&self, delivery: &Delivery, decision: &Decision) -> Result<(), AwsError> {
-        let item = decision_item(delivery, decision);
-        self.0.client.put_item().table_name(&self.0.name).set_item(Some(item)).send().await?;
         Ok(())
     }
 
@@ -178,15 +194,38 @@ impl DeliveriesTable {
             .await?;
         let mut found: Vec<(String, DeliveryId)> = Vec::new();
         for item in output.items() {
-            let mut parts = text(item, "pk").unwrap_or_default().splitn(3, '#').skip(1);
-            if let (Some(endpoint), Some(id)) = (parts.next(), parts.next()) {
-                let entry = (endpoint.to_owned(), DeliveryId(id.to_owned()));
-                if !found.contains(&entry) {
-                    found.push(entry);
-                }
+            if let Some(entry) = parse_delivery(item)
+                && !found.contains(&entry)
+            {
+                found.push(entry);
             }
         }
         Ok(found)
+    }
+
+    /// The deliveries about a thread of a repository (`owner/name`) on the day (UTC) of `day`, newest first, at most `limit`:
+    /// each as its endpoint and id. One call, which looks through no more than the day's last thousand decisions.
+    pub async fn list_of_thread(
+        &self,
+        provider: &str,
+        repository: &str,
+        thread: u64,
+        day: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<(String, DeliveryId)>, AwsError> {
+        let request = self.0.client.query().table_name(&self.0.name).index_name("by_repository");
+        let output = request
+            .key_condition_expression("repository_day = :day")
+            .expression_attribute_values(":day", s(keys::repository_day(provider, repository, day)))
+            .scan_index_forward(false)
+            .limit(MAX_KEYS)
+            .send()
+            .await?;
+        let of_thread = |item: &&Item| {
+            let parsed = text(item, "sk").and_then(keys::parse_decision);
+            parsed.is_some_and(|(_, _, number)| number == Some(thread))
+        };
+        Ok(output.items().iter().filter(of_thread).filter_map(parse_delivery).take(limit).collect())
     }
 
     /// What the delivery carried, while it is kept (R43). One call.
@@ -222,9 +261,19 @@ fn theirs(item: &Item, body_sha256: &str, now: Timestamp) -> Claim {
     Claim::Busy { until: until.unwrap_or(now) }
 }
 
-fn decision_item(delivery: &Delivery, decision: &Decision) -> Item {
+/// The endpoint and the id in a row's key.
+fn parse_delivery(item: &Item) -> Option<(String, DeliveryId)> {
+    let mut parts = text(item, "pk")?.splitn(3, '#').skip(1);
+    Some((parts.next()?.to_owned(), DeliveryId(parts.next()?.to_owned())))
+}
+
+fn decision_item(delivery: &Delivery, decision: &Decision, is_listed: bool) -> Result<Item, AwsError> {
     let provider = delivery.provider.as_str();
-    let key = keys::decision(provider, &delivery.endpoint, &delivery.id, &decision.workflow);
+    let what = match decision.source {
+        Some(source) => format!("{}/{}", source.as_str(), decision.workflow),
+        None => decision.workflow.clone(),
+    };
+    let key = keys::decision(provider, &delivery.endpoint, &delivery.id, &what, decision.thread);
     let mut item = Item::from([
         ("pk".to_owned(), s(key.pk)),
         ("sk".to_owned(), s(key.sk)),
@@ -234,11 +283,30 @@ fn decision_item(delivery: &Delivery, decision: &Decision) -> Item {
         ("received_at".to_owned(), s(keys::nanos(delivery.received_at))),
         ("ttl".to_owned(), ttl_days(delivery.received_at, DECISION_DAYS)),
     ]);
-    if let Some(repository) = &decision.repository {
-        item.insert("repository".to_owned(), s(repository));
+    if !decision.reasons.is_empty() {
+        item.insert("reasons".to_owned(), s(reasons_text(&decision.reasons)?));
+    }
+    let run = decision.run.as_ref().map(RunId::as_str);
+    for (name, value) in [("version", decision.version.as_deref()), ("run", run), ("repository", decision.repository.as_deref())] {
+        if let Some(value) = value {
+            item.insert(name.to_owned(), s(value));
+        }
+    }
+    if let Some(repository) = decision.repository.as_ref().filter(|_| is_listed) {
         item.insert("repository_day".to_owned(), s(keys::repository_day(provider, repository, delivery.received_at)));
     }
-    item
+    Ok(item)
+}
+
+/// As many of the reasons as there is room for.
+fn reasons_text(reasons: &[Reason]) -> Result<String, AwsError> {
+    for kept in (0..=reasons.len()).rev() {
+        let text = to_json(&&reasons[..kept], "reasons")?;
+        if text.len() <= MAX_REASONS_BYTES {
+            return Ok(text);
+        }
+    }
+    Ok("[]".to_owned())
 }
 
 /// What a delivery carried, for seven days (R43).
@@ -262,10 +330,17 @@ fn payload_item(delivery: &Delivery) -> Result<Item, AwsError> {
 }
 
 fn parse_decision(item: &Item) -> Option<Decision> {
+    let (source, workflow, thread) = keys::parse_decision(text(item, "sk")?)?;
     Some(Decision {
-        workflow: text(item, "sk")?.strip_prefix(keys::DECISIONS)?.to_owned(),
+        workflow: workflow.to_owned(),
+        source: source.and_then(WorkflowSource::parse),
+        version: text(item, "version").map(str::to_owned),
         started: *item.get("started")?.as_bool().ok()?,
+        run: text(item, "run").map(|run| RunId(run.to_owned())),
+        reasons: text(item, "reasons").and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default(),
         why: text(item, "why")?.to_owned(),
         repository: text(item, "repository").map(str::to_owned),
+        thread,
+        event: text(item, "event").unwrap_or_default().to_owned(),
     })
 }

@@ -5,6 +5,8 @@ use patchbay_domain::ids::{ConnectionId, DeliveryId, RunId, WorkspaceId};
 
 /// How many parts the index of due runs has.
 pub const DUE_SHARDS: u8 = 16;
+/// How many parts the list of due schedules has.
+pub const SCHEDULE_SHARDS: u8 = 4;
 
 /// A row's primary key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,8 +37,24 @@ pub(crate) fn payload(provider: &str, endpoint: &str, delivery: &DeliveryId) -> 
 
 pub(crate) const DECISIONS: &str = "decision#";
 
-pub(crate) fn decision(provider: &str, endpoint: &str, delivery: &DeliveryId, workflow: &str) -> Key {
-    Key::new(delivery_pk(provider, endpoint, delivery), format!("{DECISIONS}{workflow}"))
+/// `what` is the workflow's name behind its source (`repository/review`). The thread's number stands in the key, because
+/// the index of a repository's days shows nothing but keys.
+pub(crate) fn decision(provider: &str, endpoint: &str, delivery: &DeliveryId, what: &str, thread: Option<u64>) -> Key {
+    let thread = thread.map(|number| format!("#{number}")).unwrap_or_default();
+    Key::new(delivery_pk(provider, endpoint, delivery), format!("{DECISIONS}{what}{thread}"))
+}
+
+/// The other way round: source (if any), workflow and thread of a decision's sort key.
+pub(crate) fn parse_decision(sk: &str) -> Option<(Option<&str>, &str, Option<u64>)> {
+    let rest = sk.strip_prefix(DECISIONS)?;
+    let (what, thread) = match rest.split_once('#') {
+        Some((what, thread)) => (what, thread.parse().ok()),
+        None => (rest, None),
+    };
+    Some(match what.split_once('/') {
+        Some((source, workflow)) => (Some(source), workflow, thread),
+        None => (None, what, thread),
+    })
 }
 
 /// The index key under which a repository's deliveries of one day (UTC) are listed.
@@ -52,6 +70,24 @@ pub(crate) fn connection(connection: &ConnectionId) -> Key {
 
 pub(crate) fn repository(connection: &ConnectionId, id: u64) -> Key {
     Key::new(format!("connection#{connection}"), format!("repository#{id}"))
+}
+
+/// `scope` is a repository's number, or `default` for what counts in all repositories of the account.
+pub(crate) fn workflows(connection: &ConnectionId, scope: &str) -> Key {
+    Key::new(format!("connection#{connection}"), format!("workflows#{scope}"))
+}
+
+pub(crate) fn workflow_text(connection: &ConnectionId, scope: &str, version: &str) -> Key {
+    Key::new(format!("connection#{connection}"), format!("workflow-text#{scope}#{version}"))
+}
+
+pub(crate) fn schedule_pk(shard: u8) -> String {
+    format!("schedule#{shard}")
+}
+
+pub(crate) fn schedule(connection: &ConnectionId, repository: u64, due: Timestamp) -> Key {
+    let shard = shard(&format!("{connection}#{repository}"), SCHEDULE_SHARDS);
+    Key::new(schedule_pk(shard), format!("{}#{connection}#{repository}", due_at(due)))
 }
 
 pub(crate) fn workspace(workspace: &WorkspaceId) -> Key {
@@ -93,9 +129,22 @@ pub(crate) fn slot(workspace: &WorkspaceId, key: &str) -> Key {
     Key::new(format!("{workspace}#slots"), format!("slot#{key}"))
 }
 
+pub(crate) fn gate(workspace: &WorkspaceId, key: &str) -> Key {
+    Key::new(format!("{workspace}#gate#{key}"), "gate")
+}
+
+/// Sorts by arrival; the run keeps two arrivals of one moment apart.
+pub(crate) fn arrival(at: Timestamp, run: &RunId) -> String {
+    format!("{}#{run}", nanos(at))
+}
+
 /// The part of the due index that a run belongs to: stable, and spread evenly by the run's hash.
 pub(crate) fn due_shard(run: &RunId) -> u8 {
-    run.as_str().bytes().fold(0_u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte)) % DUE_SHARDS
+    shard(run.as_str(), DUE_SHARDS)
+}
+
+fn shard(text: &str, shards: u8) -> u8 {
+    text.bytes().fold(0_u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte)) % shards
 }
 
 /// A due time never lies before the moment it stands for, so that what is found in the index is really due.
@@ -167,6 +216,14 @@ mod tests {
         let (workspace, run) = ids();
         let key = thread_run(&workspace, 1, 2, &run, Timestamp::UNIX_EPOCH);
         assert_eq!(parse_thread_run(&key.sk), Some(run));
+    }
+
+    #[test]
+    fn a_decisions_key_tells_source_workflow_and_thread() {
+        let key = |what: &str, thread| decision("github", "app", &DeliveryId("d".into()), what, thread).sk;
+        assert_eq!(parse_decision(&key("built-in", None)), Some((None, "built-in", None)));
+        assert_eq!(parse_decision(&key("repository/review-docs", Some(7))), Some((Some("repository"), "review-docs", Some(7))));
+        assert_eq!(parse_decision("payload"), None);
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! The runs table: runs under a version condition, what is due, which are active, their capability and their history.
 //!
-//! The whole run is JSON in one attribute; beside it stands only what conditions and indexes need. Slots (`slots`) and
-//! the budget (`ledger`) are rows of their own. What a run may become is decided in `domain`.
+//! The whole run is JSON in one attribute; beside it stands only what conditions and indexes need. Slots (`slots`), gates
+//! (`gates`) and the budget (`ledger`) are rows of their own. What a run may become is decided in `domain`.
 
+mod gates;
 mod ledger;
 mod slots;
 
+pub use gates::{Arrival, GateClaim};
 pub use ledger::Reservation;
 pub use slots::{Slot, SlotClaim};
 

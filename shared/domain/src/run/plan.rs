@@ -64,6 +64,23 @@ pub enum WorkflowSource {
     BuiltIn,
 }
 
+impl WorkflowSource {
+    /// The word in keys, logs and explanations; the same as in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            WorkflowSource::Repository => "repository",
+            WorkflowSource::Organization => "organization",
+            WorkflowSource::Workspace => "workspace",
+            WorkflowSource::BuiltIn => "built_in",
+        }
+    }
+
+    /// The source of that word.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Repository, Self::Organization, Self::Workspace, Self::BuiltIn].into_iter().find(|source| source.as_str() == word)
+    }
+}
+
 /// One step and what became of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PlannedStep {

@@ -78,10 +78,12 @@ fn run(row: &RunEvidence, rules: &Rules, now: Timestamp, note: &mut impl FnMut(I
     }
 }
 
+/// One for each workflow that started.
 fn one_run_per_delivery(evidence: &Evidence, note: &mut impl FnMut(Invariant, String)) {
     let mut seen = BTreeMap::new();
-    for Run { id, request, .. } in evidence.runs.iter().map(|row| &row.run) {
-        if let Some(other) = seen.insert(&request.delivery.0, id) {
+    for Run { id, request, plan, .. } in evidence.runs.iter().map(|row| &row.run) {
+        let workflow = plan.as_ref().map(|plan| (plan.workflow.source, &plan.workflow.name));
+        if let Some(other) = seen.insert((&request.delivery.0, workflow), id) {
             note(Invariant::I2, format!("delivery {} started {other} and {id}", request.delivery));
         }
     }
