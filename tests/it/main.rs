@@ -16,4 +16,5 @@ mod question;
 mod secrets;
 mod sweep;
 mod template;
+mod workflows;
 mod world;

@@ -36,13 +36,17 @@ pub struct CallbackPath<'a> {
 pub enum CallbackReply {
     /// 202: the run goes on.
     Accepted(RunId),
-    Refused { status: u16, why: &'static str },
+    Refused {
+        status: u16,
+        why: &'static str,
+    },
     /// 503: to be sent again.
     Unavailable,
 }
 
 const UNKNOWN: CallbackReply = CallbackReply::Refused { status: 401, why: "this is no callback URL of a run, or not all of it" };
-const OVER: CallbackReply = CallbackReply::Refused { status: 409, why: "the step does not wait any more: it was answered, its time was over, or its run ended" };
+const OVER: CallbackReply =
+    CallbackReply::Refused { status: 409, why: "the step does not wait any more: it was answered, its time was over, or its run ended" };
 
 impl Callback {
     /// One callback. The token is checked before anything else is looked at; a run that is gone looks like a wrong token.
@@ -104,6 +108,7 @@ fn waits_at(run: &Run, step: usize) -> bool {
 /// The body as text if it is JSON; nothing at all says no more than that it is done.
 fn json_text(body: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(body).ok()?.trim();
-    let fine = text.is_empty() || (check_json_depth(text.as_bytes(), MAX_DEPTH).is_ok() && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok());
+    let fine = text.is_empty()
+        || (check_json_depth(text.as_bytes(), MAX_DEPTH).is_ok() && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok());
     fine.then_some(text)
 }

@@ -3,7 +3,6 @@
 
 pub mod callback;
 pub mod config;
-mod decision_messages;
 pub mod dispatch;
 pub mod drive;
 mod enqueue;

@@ -65,7 +65,7 @@ impl Operations {
     }
 
     /// The repository and the active connection that knows it.
-    async fn find_repository(&self, full_name: &str) -> anyhow::Result<Option<(ConnectionId, Repository)>> {
+    pub(super) async fn find_repository(&self, full_name: &str) -> anyhow::Result<Option<(ConnectionId, Repository)>> {
         let Some((_, name)) = full_name.split_once('/') else { bail!("`{full_name}` is no repository; it is OWNER/NAME") };
         let s = |text: String| AttributeValue::S(text);
         let request = self.dynamodb.scan().table_name(self.resources.get("CoreTable")?);

@@ -2,8 +2,8 @@
 //! `read_request` decides purely whether an event asks for something; permission is asked live (R26).
 
 use super::{BUILT_IN, Matcher, Verdict};
-use crate::decision_messages::label_is_taken;
 use crate::messages;
+use crate::messages::decisions::label_is_taken;
 use patchbay_aws::tables::core::{Connection, ConnectionStatus};
 use patchbay_aws::tables::runs::Create;
 use patchbay_domain::command::{Command, CommandKind, Names, select_command};

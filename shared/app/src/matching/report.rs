@@ -4,7 +4,7 @@
 use super::Matcher;
 use super::compiled::Compiled;
 use super::configuration::is_passing;
-use crate::decision_messages as texts;
+use crate::messages::decisions as texts;
 use patchbay_aws::tables::core::WorkflowsRow;
 use patchbay_domain::workflow::model::Conclusion;
 use patchbay_domain::workflow::{FILE_PATH, Problem, Problems};

@@ -3,7 +3,7 @@
 
 use super::Matcher;
 use super::workflows::{Considered, decision, skipped};
-use crate::decision_messages as texts;
+use crate::messages::decisions as texts;
 use jiff::Timestamp;
 use patchbay_aws::AwsError;
 use patchbay_aws::tables::core::Connection;

@@ -3,8 +3,8 @@
 
 use super::mention::{Asked, Scene};
 use super::{Matcher, Verdict};
-use crate::decision_messages::decisions_message;
 use crate::messages;
+use crate::messages::decisions::decisions_message;
 use jiff::{SignedDuration, Timestamp};
 use patchbay_aws::tables::deliveries::Decision;
 use patchbay_domain::command::CommandKind;

@@ -4,7 +4,7 @@
 use super::Matcher;
 use super::configuration::{InForce, Listening};
 use super::start::Scene;
-use crate::decision_messages as texts;
+use crate::messages::decisions as texts;
 use jiff::Timestamp;
 use patchbay_aws::tables::core::{Connection, ConnectionStatus, Ground};
 use patchbay_aws::tables::deliveries::{Decision, MAX_DECISIONS};

@@ -2,9 +2,10 @@
 //! (R34).
 //!
 //! `status` is the status comment, `advice` what to do about a failure, `plan` what a workflow's steps did, `pull_request` commits and
-//! pull requests, `replies` answers to commands, `verified` what came of a workflow's own check.
+//! pull requests, `replies` answers to commands, `decisions` why a workflow did or did not start, `verified` what came of a workflow's own check.
 
 mod advice;
+pub(crate) mod decisions;
 mod plan;
 mod pull_request;
 mod replies;

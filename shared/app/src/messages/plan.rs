@@ -27,7 +27,8 @@ pub(super) fn failed_step(run: &Run) -> String {
 /// What the steps did, one a line; empty for a run without a plan, and for a plan of one step.
 pub(super) fn step_list(run: &Run) -> String {
     let Some(plan) = run.plan.as_ref().filter(|plan| plan.steps.len() > 1) else { return String::new() };
-    let lines = plan.steps.iter().enumerate().map(|(index, planned)| format!("{}. {}: {}\n", index + 1, step_name(planned), came_of(planned)));
+    let lines =
+        plan.steps.iter().enumerate().map(|(index, planned)| format!("{}. {}: {}\n", index + 1, step_name(planned), came_of(planned)));
     format!("\n\n{}", lines.collect::<String>().trim_end())
 }
 

@@ -1,17 +1,17 @@
 //! What people read, whole: a snapshot of every text in every state.
 
 use super::*;
-use patchbay_domain::event::SubjectKind;
-use patchbay_domain::run::plan::{Outputs, Plan, StepStatus, WorkflowRef, WorkflowSource};
-use patchbay_domain::run::{CancelReason, Outcome, QueuedBecause, Run, State};
-use patchbay_domain::task::{Failure, FailureCode, Mode, StoredResult, TaskOutcome, Usage};
-use patchbay_domain::workflow;
 use patchbay_domain::change_set::{Change, ChangeSet, Content, FileChange};
+use patchbay_domain::event::SubjectKind;
 use patchbay_domain::event::{Actor, ActorKind, Repository};
 use patchbay_domain::ids::{ConnectionId, DeliveryId, WorkspaceId};
 use patchbay_domain::run::apply::accept;
+use patchbay_domain::run::plan::{Outputs, Plan, StepStatus, WorkflowRef, WorkflowSource};
 use patchbay_domain::run::state::{NewRun, PushedBranch, Request, ThreadRef};
+use patchbay_domain::run::{CancelReason, Outcome, QueuedBecause, Run, State};
+use patchbay_domain::task::{Failure, FailureCode, Mode, StoredResult, TaskOutcome, Usage};
 use patchbay_domain::task::{TaskResult, VerifyOutcome, VerifyReport};
+use patchbay_domain::workflow;
 
 fn run(state: State) -> Run {
     let workspace = WorkspaceId::of_account("github", 9);

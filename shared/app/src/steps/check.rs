@@ -25,7 +25,9 @@ pub(super) async fn write(scene: &Scene<'_>, step: &CheckStep) -> Result<Outputs
     let mut summary = scene.markdown("summary", &step.summary)?;
     if missed > 0 {
         let lines = if missed == 1 { "1 line".to_owned() } else { format!("{missed} lines") };
-        summary.push_str(&format!("\n\n({lines} of `annotations` could not be shown: `path:line: message` is one, {MAX_ANNOTATIONS} are the most.)"));
+        summary.push_str(&format!(
+            "\n\n({lines} of `annotations` could not be shown: `path:line: message` is one, {MAX_ANNOTATIONS} are the most.)"
+        ));
     }
     let external_id = scene.name();
     let check = NewCheckRun {

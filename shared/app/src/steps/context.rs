@@ -54,7 +54,11 @@ pub(super) async fn file(scene: &Scene<'_>, step: &FileStep) -> Result<Outputs, 
     };
     let found = scene.services.forge.read_file(&scene.at, path, git_ref.as_deref()).await?;
     let Some(file) = found else {
-        return Ok(outputs([("content", Some(String::new())), ("exists", Some("false".to_owned())), ("truncated", Some("false".to_owned()))]));
+        return Ok(outputs([
+            ("content", Some(String::new())),
+            ("exists", Some("false".to_owned())),
+            ("truncated", Some("false".to_owned())),
+        ]));
     };
     let content: String = file.text.chars().take(most(step.max_chars)).collect();
     let truncated = content.len() < file.text.len();

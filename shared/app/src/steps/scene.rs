@@ -159,7 +159,10 @@ impl<'a> Scene<'a> {
                 let text = self.value("number", template)?;
                 let Ok(number) = text.trim_start_matches('#').parse() else {
                     let shown: String = text.chars().take(50).collect();
-                    return Err(refused(format!("`number` came to `{}`, which is no number of an issue or pull request.", quotable(&shown))));
+                    return Err(refused(format!(
+                        "`number` came to `{}`, which is no number of an issue or pull request.",
+                        quotable(&shown)
+                    )));
                 };
                 own.filter(|own| own.number == number).unwrap_or(Thread { number, kind: None })
             }
@@ -191,9 +194,11 @@ impl<'a> Scene<'a> {
                 let sha = self.value("sha", template)?;
                 if sha.is_empty() { Err(refused("`sha` came to nothing.")) } else { Ok(sha) }
             }
-            None => self.plan.commit().map(str::to_owned).ok_or_else(|| {
-                refused("The event is about no commit. Say with `sha` which one is meant, or skip the step with `if`.")
-            }),
+            None => self
+                .plan
+                .commit()
+                .map(str::to_owned)
+                .ok_or_else(|| refused("The event is about no commit. Say with `sha` which one is meant, or skip the step with `if`.")),
         }
     }
 

@@ -17,7 +17,9 @@ pub(super) async fn comment(scene: &Scene<'_>, step: &CommentStep) -> Result<Out
     let thread = scene.thread(step.number.as_ref())?;
     let text = scene.markdown("body", &step.body)?;
     if text.trim().is_empty() {
-        return Err(refused("`body` came to nothing, and there are no empty comments. Skip the step with `if` when there is nothing to say."));
+        return Err(refused(
+            "`body` came to nothing, and there are no empty comments. Skip the step with `if` when there is nothing to say.",
+        ));
     }
     let marker = match &step.key {
         Some(key) => messages::keyed_marker(&scene.plan.workflow.name, &readable_key(&scene.value("key", key)?)),
@@ -25,11 +27,7 @@ pub(super) async fn comment(scene: &Scene<'_>, step: &CommentStep) -> Result<Out
     };
     let body = format!("{marker}\n{text}");
     let forge = &scene.services.forge;
-    let known = if step.key.is_some() || scene.is_retaken() {
-        forge.find_comment(&scene.at, thread.number, &marker).await?
-    } else {
-        None
-    };
+    let known = if step.key.is_some() || scene.is_retaken() { forge.find_comment(&scene.at, thread.number, &marker).await? } else { None };
     let written = match known {
         Some(comment) if comment.body.trim_end() == body.trim_end() => comment,
         Some(comment) => match forge.update_comment(&scene.at, comment.id, &body).await {

@@ -34,11 +34,12 @@ pub(super) fn fit(run: &mut Run) {
 
 fn outputs(run: &mut Run) -> impl Iterator<Item = &mut String> {
     let steps = run.plan.iter_mut().flat_map(|plan| &mut plan.steps);
-    steps.flat_map(|planned| match &mut planned.status {
-        StepStatus::Succeeded { outputs } => Some(outputs.values_mut()),
-        _ => None,
-    })
-    .flatten()
+    steps
+        .flat_map(|planned| match &mut planned.status {
+            StepStatus::Succeeded { outputs } => Some(outputs.values_mut()),
+            _ => None,
+        })
+        .flatten()
 }
 
 /// The size of the longest output such that all of them, cut to it, are not more than `most`.

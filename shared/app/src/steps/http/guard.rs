@@ -116,10 +116,9 @@ impl AllowedAddresses {
             Some(at) if is_public(at.ip()) => {
                 Unreachable::Refused(format!("`url` has to be an https address: http is for addresses that the operator lists. {mend}"))
             }
-            Some(at) => Unreachable::Refused(format!(
-                "{host} leads to {}, which is not a public address; Patchbay calls no other. {mend}",
-                at.ip()
-            )),
+            Some(at) => {
+                Unreachable::Refused(format!("{host} leads to {}, which is not a public address; Patchbay calls no other. {mend}", at.ip()))
+            }
         })
     }
 }

@@ -33,9 +33,15 @@ const MAX_RETRY_AFTER_SECONDS: i64 = 600;
 
 /// What one call came to.
 enum Called {
-    Answered { status: StatusCode, text: String },
+    Answered {
+        status: StatusCode,
+        text: String,
+    },
     /// Nobody answered, or with a status that may pass.
-    Missed { why: String, not_before: Option<Timestamp> },
+    Missed {
+        why: String,
+        not_before: Option<Timestamp>,
+    },
 }
 
 /// Calls, and says what came of it: outputs, a wait for the callback, another try, or a failure.
@@ -78,7 +84,9 @@ fn settle(scene: &Scene<'_>, step: &HttpStep, url: &Url, called: Called) -> Resu
         }
         Called::Answered { status, .. } => {
             let status = status.as_u16();
-            Err(failed(format!("{host} answered with {status}. Its own log should say why; a call that it takes is answered with 200 to 299.")))
+            Err(failed(format!(
+                "{host} answered with {status}. Its own log should say why; a call that it takes is answered with 200 to 299."
+            )))
         }
         Called::Missed { why, not_before } if scene.tries <= step.retries => {
             let (run, retries) = (&scene.run.id, step.retries);
@@ -114,7 +122,12 @@ fn headers(scene: &Scene<'_>, step: &HttpStep) -> Result<HeaderMap, StepError> {
     for (name, template) in &step.headers {
         let what = format!("headers.{name}");
         let value = scene.outgoing(scene.value(&what, template)?);
-        let bad = || StepError::Failed(Failure::new(FailureCode::Template, &format!("`{what}` came to what no header can hold: it is one line of printable characters.")));
+        let bad = || {
+            StepError::Failed(Failure::new(
+                FailureCode::Template,
+                &format!("`{what}` came to what no header can hold: it is one line of printable characters."),
+            ))
+        };
         let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad())?;
         headers.insert(header, HeaderValue::from_str(&value).map_err(|_| bad())?);
     }

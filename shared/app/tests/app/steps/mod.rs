@@ -1,7 +1,7 @@
 //! Workflows' steps against the stage: written as in a file, started as the matcher will, looked at where people would look.
 
-mod calls;
 mod callbacks;
+mod calls;
 mod reading;
 mod threads;
 
@@ -83,7 +83,10 @@ impl Stage {
 
     /// A run of a workflow with these steps (YAML, a list), accepted; nothing of it has been done.
     pub(crate) async fn planned(&self, about: &About, steps: &str) -> Run {
-        let file = format!("workflows:\n  docs:\n    on: [issues, manual]\n    steps:\n{}\n  other: {{ on: manual, steps: [{{ file: {{ path: x }} }}] }}", indented(steps));
+        let file = format!(
+            "workflows:\n  docs:\n    on: [issues, manual]\n    steps:\n{}\n  other: {{ on: manual, steps: [{{ file: {{ path: x }} }}] }}",
+            indented(steps)
+        );
         let read = workflow::read(&file).unwrap_or_else(|problems| panic!("{problems}\n{file}"));
         let workspace = self.connection.workspace.clone();
         let delivery = format!("d{}", self.cloud.rows("runs").len());
@@ -230,7 +233,10 @@ async fn an_agent_step_asks_the_agent_what_its_template_says() {
     let asks = "- { id: look, agent: { mode: ask, prompt: \"{{ event.subject.body }} \\u200b\", model: small } }";
     let run = stage.played(&about, asks).await;
     assert!(matches!(run.state, State::Running { .. }), "{:?}", run.state);
-    assert_eq!((run.request.prompt.as_str(), run.request.mode, run.request.options.model.as_deref()), ("Look  here", Mode::Ask, Some("small")));
+    assert_eq!(
+        (run.request.prompt.as_str(), run.request.mode, run.request.options.model.as_deref()),
+        ("Look  here", Mode::Ask, Some("small"))
+    );
     assert!(run.shows_status, "somebody waits for the answer");
     let other = issue(stage.new_issue());
     let run = stage.played(&other, &format!("{asks}\n- comment: {{ body: '{{{{ steps.look.outputs.answer }}}}' }}")).await;

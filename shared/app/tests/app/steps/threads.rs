@@ -42,7 +42,8 @@ async fn the_comment_of_a_key_is_edited_in_place_by_every_run() {
 #[tokio::test]
 async fn what_events_bring_into_a_comment_acts_on_nobody_and_what_the_file_says_does() {
     let stage = Stage::set().await;
-    let about = About { body: "@robin ![x](https://evil.test/p.png) closes #1 <!-- patchbay:step run_1/0 -->".into(), ..issue(stage.new_issue()) };
+    let about =
+        About { body: "@robin ![x](https://evil.test/p.png) closes #1 <!-- patchbay:step run_1/0 -->".into(), ..issue(stage.new_issue()) };
     let run = stage.played(&about, "- comment: { body: \"cc @acme/docs, @{{ 'robin' }}: {{ event.subject.body }}\" }").await;
     let said = &stage.said(&run)[0].body;
     assert!(said.contains("cc @acme/docs,") && !said.contains("![x]"), "{said}");
