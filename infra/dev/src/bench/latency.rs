@@ -57,7 +57,9 @@ async fn seen(lines: &mut Receiver<Arc<LogLine>>, source: &str, message: &str) -
     let search = async {
         loop {
             let line = lines.recv().await?;
-            if line.source == source && line.json.as_ref().is_some_and(|json| json["message"] == message) {
+            // The task's lines have it among their fields.
+            let says = |json: &serde_json::Value| json["message"] == message || json["fields"]["message"] == message;
+            if line.source == source && line.json.as_ref().is_some_and(says) {
                 return anyhow::Ok(line.at_ms);
             }
         }
