@@ -4,8 +4,8 @@
 use lru::LruCache;
 use patchbay_aws::tables::core::Scope;
 use patchbay_domain::ids::ConnectionId;
-use patchbay_domain::trigger::{CompiledTrigger, EventKind, compile};
-use patchbay_domain::workflow::{Configuration, Workflow};
+use patchbay_domain::trigger::{CompiledTrigger, EventKind};
+use patchbay_domain::workflow::{CompiledWorkflow, Configuration, Workflow};
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,46 +13,45 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// How many versions one process remembers. The largest file is 64 KiB, and most are far smaller.
 const REMEMBERED: NonZeroUsize = NonZeroUsize::new(256).unwrap();
 
-/// A workflow with its triggers read.
+/// A workflow with its triggers compiled.
 #[derive(Debug)]
-pub(crate) struct CompiledWorkflow {
+pub(crate) struct ReadyWorkflow {
     pub(crate) workflow: Workflow,
-    pub(crate) triggers: Vec<CompiledTrigger>,
+    pub(crate) compiled: CompiledWorkflow,
 }
 
 /// A whole configuration, by the kinds of event that its workflows start on.
 #[derive(Debug, Default)]
 pub(crate) struct Compiled {
-    workflows: Vec<CompiledWorkflow>,
+    workflows: Vec<ReadyWorkflow>,
     by_kind: BTreeMap<EventKind, Vec<usize>>,
 }
 
 impl Compiled {
     /// Compiles every trigger, or says which cannot be.
     pub(crate) fn of(configuration: Configuration) -> Result<Self, String> {
-        let mut compiled = Self::default();
+        let mut all = Self::default();
         for (place, workflow) in configuration.workflows.into_iter().enumerate() {
-            let triggers = workflow.triggers.iter().map(compile).collect::<Result<Vec<_>, _>>();
-            let triggers = triggers.map_err(|problems| {
+            let compiled = CompiledWorkflow::compile(&workflow).map_err(|problems| {
                 let first = problems.first().map(|problem| format!("{}: {}", problem.filter, problem.message)).unwrap_or_default();
                 format!("workflow `{}`: {first}", workflow.name)
             })?;
-            for kind in triggers.iter().map(CompiledTrigger::event) {
-                compiled.by_kind.entry(kind).or_default().push(place);
+            for kind in compiled.triggers.iter().map(CompiledTrigger::event) {
+                all.by_kind.entry(kind).or_default().push(place);
             }
-            compiled.workflows.push(CompiledWorkflow { workflow, triggers });
+            all.workflows.push(ReadyWorkflow { workflow, compiled });
         }
-        Ok(compiled)
+        Ok(all)
     }
 
     /// The workflows that have a trigger of this kind, in the file's order.
-    pub(crate) fn listening(&self, kind: EventKind) -> impl Iterator<Item = &CompiledWorkflow> {
+    pub(crate) fn listening(&self, kind: EventKind) -> impl Iterator<Item = &ReadyWorkflow> {
         let places = self.by_kind.get(&kind).map_or(&[][..], Vec::as_slice);
         places.iter().filter_map(|place| self.workflows.get(*place))
     }
 
     pub(crate) fn names(&self) -> Vec<String> {
-        self.workflows.iter().map(|compiled| compiled.workflow.name.clone()).collect()
+        self.workflows.iter().map(|ready| ready.workflow.name.clone()).collect()
     }
 
     pub(crate) fn kinds(&self) -> BTreeSet<EventKind> {
@@ -61,7 +60,7 @@ impl Compiled {
 
     /// All times of all schedules, each once.
     pub(crate) fn crons(&self) -> Vec<String> {
-        let triggers = self.workflows.iter().flat_map(|compiled| &compiled.triggers);
+        let triggers = self.workflows.iter().flat_map(|ready| &ready.compiled.triggers);
         let crons: BTreeSet<&str> = triggers.flat_map(CompiledTrigger::crons).map(|cron| cron.text()).collect();
         crons.into_iter().map(str::to_owned).collect()
     }

@@ -7,7 +7,7 @@
 //! itself); and always the built-in one. A file that cannot be read leaves what was in force before.
 
 use super::Matcher;
-use super::compiled::{Compiled, CompiledWorkflow};
+use super::compiled::{Compiled, ReadyWorkflow};
 use super::report::Reading;
 use jiff::Timestamp;
 use patchbay_aws::tables::core::{Connection, ConnectionStatus, Ground, NO_FILE, Scope, WorkflowsRow};
@@ -45,7 +45,7 @@ struct Part {
 pub(super) struct Listening<'a> {
     pub(super) source: WorkflowSource,
     pub(super) version: &'a str,
-    pub(super) compiled: &'a CompiledWorkflow,
+    pub(super) ready: &'a ReadyWorkflow,
 }
 
 impl InForce {
@@ -53,8 +53,8 @@ impl InForce {
     pub(super) fn listening(&self, kind: EventKind) -> impl Iterator<Item = Listening<'_>> {
         self.parts.iter().flat_map(move |part| {
             let hidden = |name: &String| part.source != WorkflowSource::Repository && self.own_names.contains(name);
-            let listening = part.compiled.listening(kind).filter(move |compiled| !hidden(&compiled.workflow.name));
-            listening.map(|compiled| Listening { source: part.source, version: &part.version, compiled })
+            let listening = part.compiled.listening(kind).filter(move |ready| !hidden(&ready.workflow.name));
+            listening.map(|ready| Listening { source: part.source, version: &part.version, ready })
         })
     }
 }

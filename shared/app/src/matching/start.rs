@@ -48,7 +48,7 @@ impl Matcher {
     /// Starts the workflow's run, unless a newer event has taken its place.
     pub(super) async fn start_workflow(&self, scene: &Scene<'_>) -> anyhow::Result<Decision> {
         let considered = scene.considered;
-        let workflow = &considered.listening.compiled.workflow;
+        let workflow = &considered.listening.ready.workflow;
         let event = event_context(scene.event);
         let gates = match gates_of(scene, workflow, &event) {
             Ok(gates) => gates,
@@ -89,7 +89,7 @@ impl Matcher {
 
     fn plan_of(&self, considered: &Considered<'_>, event: serde_json::Value, group: Option<String>, not_before: Option<Timestamp>) -> Plan {
         let listening = considered.listening;
-        let workflow = &listening.compiled.workflow;
+        let workflow = &listening.ready.workflow;
         let named = WorkflowRef { name: workflow.name.clone(), source: listening.source, version: listening.version.to_owned() };
         let plan = Plan::new(named, workflow.steps.clone(), event, self.limits.deadline_seconds, self.limits.budget_microusd);
         Plan { group, not_before, ..plan }
@@ -136,7 +136,7 @@ impl Matcher {
         let now = self.services.dispatch.reload(run).await?;
         self.services.dispatch.forward(&now, Timestamp::now()).await?;
         let listening = scene.considered.listening;
-        let name = &listening.compiled.workflow.name;
+        let name = &listening.ready.workflow.name;
         let detail = format!("workflow {name} ({}, {}); delivery {}", listening.source.as_str(), listening.version, run.request.delivery);
         self.services.audit_at(run.created_at, run, &run.request.requester.login, "started", detail).await?;
         tracing::info!(run = %run.id, workflow = name, "run accepted");

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use patchbay_aws::tables::core::{Connection, ConnectionStatus, Ground};
 use patchbay_aws::tables::deliveries::{Decision, MAX_DECISIONS};
 use patchbay_domain::event::{Detail, Event};
-use patchbay_domain::trigger::{Decision as Answer, Facts, Reason, decide, kind_of};
+use patchbay_domain::trigger::{Decision as Answer, Facts, Reason, kind_of};
 use patchbay_forge::RepoAt;
 
 /// How many runs may start each other in a row.
@@ -43,7 +43,7 @@ impl Matcher {
         };
         let Some(at) = place_of(event, connection) else { return Ok(Vec::new()) };
         let named = |listening: &Listening<'_>| match &event.detail {
-            Detail::Manual(manual) => manual.workflow == listening.compiled.workflow.name,
+            Detail::Manual(manual) => manual.workflow == listening.ready.workflow.name,
             _ => true,
         };
         let mut considered = Vec::new();
@@ -67,13 +67,13 @@ impl Matcher {
         facts: &mut Facts,
     ) -> anyhow::Result<(bool, Vec<Reason>)> {
         for _ in 0..MAX_NEEDS {
-            match decide(&listening.compiled.triggers, event, facts) {
+            match listening.ready.compiled.decide(event, facts) {
                 Answer::Starts { reasons } => return Ok((true, reasons)),
                 Answer::Skipped { reasons } => return Ok((false, reasons)),
                 Answer::Needs(need) => self.find_out(event, at, &need, facts).await?,
             }
         }
-        anyhow::bail!("the decision about workflow {} does not end", listening.compiled.workflow.name)
+        anyhow::bail!("the decision about workflow {} does not end", listening.ready.workflow.name)
     }
 
     /// Starts what is to start, and answers a decision for everything that was considered; one for all of them if nothing
@@ -120,7 +120,7 @@ pub(super) fn skipped(considered: &Considered<'_>, why: String) -> Decision {
 
 pub(super) fn decision(considered: &Considered<'_>, started: bool, why: String) -> Decision {
     Decision {
-        workflow: considered.listening.compiled.workflow.name.clone(),
+        workflow: considered.listening.ready.workflow.name.clone(),
         source: Some(considered.listening.source),
         version: Some(considered.listening.version.to_owned()),
         started,

@@ -324,7 +324,7 @@ async fn a_matcher_that_died_after_creating_a_run_is_made_good_by_the_next() {
     assert_eq!((stage.runs().len(), stage.cloud.take_sent().len()), (1, 1));
     let run = &stage.runs()[0];
     let listed = stage.matcher().threads.runs_of(&run.workspace, run.repository.id, number).await.unwrap();
-    assert_eq!(listed, [run.id.clone()]);
+    assert_eq!(listed, std::slice::from_ref(&run.id));
     let history = stage.services.dispatch.runs.load_audit(&run.workspace, &run.id).await.unwrap();
     assert_eq!(history.iter().filter(|entry| entry.what == "started").count(), 1, "{history:?}");
 }

@@ -30,7 +30,11 @@ async fn the_newest_of_a_group_ends_the_one_before_until_that_is_settled() {
     let (first, second, third) = (run_id(1), run_id(2), run_id(3));
     assert_eq!(group(&table, &first, in_seconds(1)).await, GateClaim::Holds { not_before: None, ends: vec![] });
     for _ in 0..2 {
-        assert_eq!(ends(&group(&table, &second, in_seconds(2)).await), [first.clone()], "until somebody says that it was told");
+        assert_eq!(
+            ends(&group(&table, &second, in_seconds(2)).await),
+            std::slice::from_ref(&first),
+            "until somebody says that it was told"
+        );
     }
     let mut both = ends(&group(&table, &third, in_seconds(3)).await);
     both.sort();
