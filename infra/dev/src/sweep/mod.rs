@@ -1,11 +1,12 @@
 //! The sweep: every journey is played again for every call that leaves a process in it, with that process killed right
 //! before the call or right after it, or with the answer lost; then the invariants are checked.
 //!
-//! `journey` says what is played, `scene` plays it, `tap` records calls and strikes, `clock` lets time pass without
-//! waiting, `verdict` judges, `campaign` goes through all of it, `table` shows what came of it.
+//! `journey` says what is played, `scene` plays it, `engine` is what `http` steps call, `tap` records calls and strikes,
+//! `clock` lets time pass without waiting, `verdict` judges, `campaign` goes through all of it, `table` shows what came of it.
 
 mod campaign;
 mod clock;
+mod engine;
 pub mod journey;
 mod point;
 mod process;

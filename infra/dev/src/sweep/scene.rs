@@ -2,7 +2,8 @@
 //! what came of it.
 
 use super::clock::Clock;
-use super::journey::{Deed, Journey, Step, When};
+use super::engine::Engine;
+use super::journey::{Deed, ENGINE, Journey, Step, When};
 use super::point::{Fault, Point};
 use super::runs::{StoredRun, runs_of};
 use super::tap::{Seen, Tap};
@@ -11,6 +12,7 @@ use crate::stack::forge::PERSON;
 use crate::stack::{Stack, StackConfig};
 use anyhow::Context as _;
 use jiff::Timestamp;
+use patchbay_domain::run::plan::StepStatus;
 use patchbay_testing::github::LocalGithub;
 use std::sync::Arc;
 use std::time::Duration;
@@ -92,7 +94,7 @@ impl Theatre {
         self.tap.start(fault);
         let ended = scene.unfold().await;
         let seen = self.tap.stop();
-        let mut verdict = verdict::judge(&self.stack, journey, &scene.owner, &scene.repository).await?;
+        let mut verdict = verdict::judge(&self.stack, journey, &scene.owner, &scene.repository, scene.engine.calls()).await?;
         let recovered = ended.unwrap_or_else(|error| {
             verdict.violations.push(format!("{error:#}"));
             self.clock.passed().saturating_sub(passed)
@@ -107,6 +109,7 @@ struct Scene<'a> {
     theatre: &'a Theatre,
     journey: &'a Journey,
     github: Arc<LocalGithub>,
+    engine: Engine,
     owner: String,
     repository: String,
     installation: u64,
@@ -126,9 +129,12 @@ impl<'a> Scene<'a> {
         let github = Arc::clone(theatre.stack.forge().local().context("the sweep needs the local GitHub")?);
         github.create_org(&owner, PERSON)?;
         let installation = github.install_app(&owner)?;
-        github.create_repository(&owner, "swept", journey.files)?;
+        let engine = Engine::start(Arc::clone(&theatre.tap)).await?;
+        let files: Vec<(&str, String)> = journey.files.iter().map(|(path, text)| (*path, text.replace(ENGINE, engine.url()))).collect();
+        let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (*path, text.as_str())).collect();
+        github.create_repository(&owner, "swept", &files)?;
         let repository = format!("{owner}/swept");
-        let scene = Self { theatre, journey, github, owner, repository, installation };
+        let scene = Self { theatre, journey, github, engine, owner, repository, installation };
         scene.rest().await?;
         Ok(scene)
     }
@@ -141,13 +147,13 @@ impl<'a> Scene<'a> {
         let mut steps = self.journey.steps.iter().peekable();
         loop {
             while let Some(step) = steps.next_if(|step| step.when == When::AtOnce) {
-                self.perform(step)?;
+                self.perform(step).await?;
             }
             self.rest().await?;
             let now = Timestamp::now();
             let runs = runs_of(&self.theatre.stack, &self.owner).await?;
-            if steps.peek().is_some_and(|step| self.is_time(step, &runs)) {
-                steps.next().map(|step| self.perform(step)).transpose()?;
+            if let Some(step) = steps.next_if(|step| self.is_time(step, &runs)) {
+                self.perform(step).await?;
                 continue;
             }
             let passed = self.theatre.clock.passed().saturating_sub(begun);
@@ -164,17 +170,19 @@ impl<'a> Scene<'a> {
                 }
                 // What a step waits for will not come any more: people do it all the same.
                 None => match steps.next() {
-                    Some(step) => self.perform(step)?,
+                    Some(step) => self.perform(step).await?,
                     None => return Ok(recovered.unwrap_or(passed)),
                 },
             }
         }
     }
 
-    fn perform(&self, step: &Step) -> anyhow::Result<()> {
+    async fn perform(&self, step: &Step) -> anyhow::Result<()> {
         match step.deed {
             Deed::OpenIssue { title, body } => self.github.open_issue(&self.repository, PERSON, title, body, &[]).map(drop),
             Deed::Comment(body) => self.github.comment(&self.repository, THREAD, PERSON, body).map(drop),
+            Deed::Label(name) => self.github.label(&self.repository, THREAD, PERSON, name),
+            Deed::CallBack(answer) => self.engine.call_back(answer).await,
             Deed::Uninstall => self.github.uninstall_app(self.installation),
         }
     }
@@ -188,6 +196,10 @@ impl<'a> Scene<'a> {
                 let works = |text: &str| text.contains("⚙️");
                 self.theatre.stack.has_task() && self.github.comments(&self.repository, THREAD).iter().any(|comment| works(&comment.body))
             }
+            When::Waiting => runs.iter().filter_map(|stored| stored.run.active_step()).any(|(_, planned)| {
+                let is_parked = matches!(planned.status, StepStatus::Waiting { .. });
+                is_parked && self.engine.calls() > 0
+            }),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The tap on every call that leaves a process: it records them, and strikes at one of them.
 //!
-//! One tap serves one stack: AWS, the local GitHub and the functions' URLs ask it before and after each call.
+//! One tap serves one stack: AWS, the local GitHub, the functions' URLs and the engine ask it before and after each call.
 
 use super::point::{Fault, Kind, Point};
 use super::process::{kill_now, owner_of};
@@ -8,7 +8,7 @@ use crate::aws::{self, Aws, Call, Moment};
 use crate::stack::http::function_url::{UrlFault, UrlFaultHook};
 use crate::stack::lambda::Pool;
 use crate::stack::{STACK_NAME, Stack, StackConfig};
-use patchbay_testing::github::{self as forge, ForgeCall};
+use patchbay_testing::github as forge;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
@@ -118,7 +118,7 @@ impl Tap {
             if !tap.is_on() {
                 return None;
             }
-            let caller = tap.caller_of(call);
+            let caller = tap.caller_at(call.peer);
             let kind = Kind { caller: caller.clone(), call: format!("{} {}", call.method, call.route) };
             let kill = || if caller == TASK { tap.lose_tasks() } else { tap.kill_function(&caller, call.peer) };
             let strike = tap.see(kind, moment == forge::Moment::Before, kill)?;
@@ -168,9 +168,21 @@ impl Tap {
         Some(fault)
     }
 
-    /// The function whose process made a request to the forge; whoever is none belongs to the task.
-    fn caller_of(&self, call: &ForgeCall) -> String {
-        let (Some(reach), Some(peer)) = (self.reach.get(), call.peer) else { return TASK.to_owned() };
+    /// A call to the external engine has come from there, or has taken effect. Does not return if the connection closes.
+    pub(super) fn at_engine(&self, peer: SocketAddr, before: bool) {
+        if !self.is_on() {
+            return;
+        }
+        let caller = self.caller_at(Some(peer));
+        let kind = Kind { caller: caller.clone(), call: "POST engine".to_owned() };
+        if self.see(kind, before, || self.kill_function(&caller, Some(peer))).is_some() {
+            cut();
+        }
+    }
+
+    /// The function whose process made a request from there; whoever is none belongs to the task.
+    fn caller_at(&self, peer: Option<SocketAddr>) -> String {
+        let (Some(reach), Some(peer)) = (self.reach.get(), peer) else { return TASK.to_owned() };
         let owner = reach.pools.iter().find(|pool| owner_of(peer, &pool.pids()).is_some());
         owner.map_or(TASK, |pool| pool.package()).to_owned()
     }
