@@ -1,4 +1,4 @@
-//! The commands of `patchbay`: demo, up, send, top, runs, logs, cancel, start, decisions, redrive, signing-secret, check,
+//! The commands of `patchbay`: demo, up, send, top, runs, logs, cancel, start, redrive, signing-secret, check,
 //! explain, replay, sweep, bench, doctor. `main` only calls [`run`].
 //!
 //! What a command prints is for people on stderr and for programs on stdout: with `--json` stdout holds one JSON object.
@@ -89,9 +89,6 @@ enum Command {
     /// Start a workflow that has the trigger manual.
     #[command(after_help = STACK_HELP)]
     Start(start::Arguments),
-    /// Show what was decided about a delivery, workflow by workflow.
-    #[command(after_help = STACK_HELP)]
-    Decisions(decisions::Arguments),
     /// Send a queue's dead letters to it again.
     #[command(after_help = STACK_HELP)]
     Redrive(redrive::Arguments),
@@ -100,7 +97,8 @@ enum Command {
     SigningSecret(signing_secret::Arguments),
     /// Check a workflow file, and say what is wrong with it.
     Check(check::Arguments),
-    /// Say what a workflow file would start for an event, and why.
+    /// Say what a workflow file would start for an event, and why; or what was decided about a delivery.
+    #[command(after_help = STACK_HELP)]
     Explain(explain::Arguments),
     /// Try a workflow file on the deliveries of the past days, or run one of them again.
     #[command(after_help = STACK_HELP)]
@@ -130,7 +128,6 @@ pub async fn run() -> ExitCode {
         Command::Runs(arguments) => runs::run(arguments).await,
         Command::Logs(arguments) => logs::run(arguments).await,
         Command::Start(arguments) => start::run(arguments).await,
-        Command::Decisions(arguments) => decisions::run(arguments).await,
         Command::Redrive(arguments) => redrive::run(arguments).await,
         Command::SigningSecret(arguments) => signing_secret::run(arguments).await,
         Command::Check(arguments) => check::run(arguments).await,
