@@ -20,7 +20,7 @@ use tokio::sync::broadcast;
 use tokio::time::Instant;
 
 /// How long it may take until nothing is left to happen.
-const REST: Duration = Duration::from_secs(240);
+const REST: Duration = Duration::from_secs(600);
 
 /// How often a stack is looked at, and how many looks in a row must see nothing at work before time may pass: more of them
 /// while a task runs, which may only think.
