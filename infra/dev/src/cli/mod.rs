@@ -114,6 +114,14 @@ enum Command {
     Doctor(doctor::Arguments),
 }
 
+/// The pinned Aider's program, installed first into the project's ignored folder if it is missing. Says nothing meanwhile.
+///
+/// # Errors
+/// Which Python is missing, or pip's last lines.
+pub async fn installed_aider(project: &Project) -> anyhow::Result<PathBuf> {
+    aider::ensure(project, &output::Progress::new(true)).await
+}
+
 /// Runs the command line, and says what went wrong.
 pub async fn run() -> ExitCode {
     // Conditional writes that fail are every day's business; dynoxide warns of each.

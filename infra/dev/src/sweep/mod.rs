@@ -1,15 +1,12 @@
 //! The sweep: every journey is played again for every call that leaves a process in it, with that process killed right
 //! before the call or right after it, or with the answer lost; then the invariants are checked.
 //!
-//! `journey` says what is played, `scene` plays it, `tap` records calls and strikes, `clock` lets time pass without
-//! waiting, `verdict` judges, `campaign` goes through all of it, `table` shows what came of it.
+//! `journey` says what is played, `scene` plays it, `tap` records calls and strikes, `verdict` judges, `campaign` goes
+//! through all of it, `table` shows what came of it. The time between passes without waiting (`crate::clock`).
 
 mod campaign;
-mod clock;
 pub mod journey;
 mod point;
-mod process;
-mod runs;
 mod scene;
 mod table;
 mod tap;

@@ -1,9 +1,9 @@
 //! What a play came to: the journey's own goal, and the invariants.
 
 use super::journey::Journey;
-use super::runs::{StoredRun, runs_of};
 use crate::chaos::Evidence;
 use crate::chaos::invariants::{self, Rules};
+use crate::clock::StoredRun;
 use crate::stack::Stack;
 use anyhow::Context as _;
 use jiff::Timestamp;
@@ -22,14 +22,13 @@ pub(super) struct Verdict {
     pub(super) violations: Vec<String>,
 }
 
-/// Judges what a journey left behind.
+/// Judges what a journey with these runs left behind.
 ///
 /// # Errors
 /// When the stack cannot be looked at.
-pub(super) async fn judge(stack: &Stack, journey: &Journey, owner: &str, repository: &str) -> anyhow::Result<Verdict> {
+pub(super) async fn judge(stack: &Stack, journey: &Journey, runs: &[StoredRun], repository: &str) -> anyhow::Result<Verdict> {
     let github = stack.forge().local().context("the sweep needs the local GitHub")?;
-    let runs = runs_of(stack, owner).await?;
-    let mut violations = goal_missed(journey, github, repository, &runs);
+    let mut violations = goal_missed(journey, github, repository, runs);
     let evidence = Evidence::collect_from(stack, |name| name == repository).await?;
     violations.extend(invariants::violations(&evidence, &Rules::at_rest(), Timestamp::now()).iter().map(ToString::to_string));
     let endings: Vec<String> = runs.iter().map(|stored| format!("{} (attempt {})", stored.run.state.name(), stored.run.attempt)).collect();
