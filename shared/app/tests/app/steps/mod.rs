@@ -361,8 +361,9 @@ async fn a_launcher_that_died_in_a_step_is_followed_by_one_that_looks_first() {
     let stage = Stage::set().await;
     let run = stage.planned(&issue(stage.new_issue()), "- comment: { body: b }").await;
     stage.forge.fault("create_comment", Fault::Die);
+    let launcher = stage.launcher();
     tokio::select! {
-        _ = stage.launcher().handle_message(message(&run), ends_at()) => panic!("it lives"),
+        _ = launcher.handle_message(message(&run), ends_at()) => panic!("it lives"),
         () = stage.forge.happened() => {}
     }
     stage.time_passes(&run).await;
