@@ -5,7 +5,6 @@
 
 mod aider;
 mod bench;
-mod bench_matching;
 mod cancel;
 mod check;
 mod data_dir;
@@ -103,8 +102,6 @@ enum Command {
     /// Try a workflow file on the deliveries of the past days, or run one of them again.
     #[command(after_help = STACK_HELP)]
     Replay(replay::Arguments),
-    /// Measure what deciding about an event costs, as ratios.
-    BenchMatching(bench_matching::Arguments),
     /// Play every journey again for every call in it, with a fault at that call.
     Sweep(sweep::Arguments),
     /// Measure what Patchbay costs, and hold it against its targets.
@@ -141,7 +138,6 @@ pub async fn run() -> ExitCode {
         Command::Check(arguments) => check::run(arguments).await,
         Command::Explain(arguments) => explain::run(arguments).await,
         Command::Replay(arguments) => replay::run(arguments).await,
-        Command::BenchMatching(arguments) => bench_matching::run(arguments).await,
         Command::Sweep(arguments) => sweep::run(arguments).await,
         Command::Bench(arguments) => bench::run(arguments).await,
         Command::Doctor(arguments) => doctor::run(arguments).await,
