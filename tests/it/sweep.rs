@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Reruns of each journey: each takes a second or two.
-const SAMPLE: usize = 6;
+const SAMPLE: usize = 4;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_call_of_a_journey_can_break_an_invariant_by_failing() -> Result<()> {

@@ -1,6 +1,7 @@
 //! Hostile repositories, hostile words, and an agent that is a thief, all through the real path. Each kind of attack is a case
 //! (`case`); the cases are also the table in SECURITY.md (`table`), so that nothing is claimed there that is not tried here.
 
+mod aider;
 mod case;
 mod door;
 mod gateway;
@@ -27,6 +28,11 @@ async fn no_agent_gets_through_with_what_it_reads_writes_says_or_hunts_for() -> 
     .await?;
     world.end().await;
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_real_aider_obeys_nothing_but_its_request() -> Result<()> {
+    aider::play().await
 }
 
 #[tokio::test(flavor = "multi_thread")]

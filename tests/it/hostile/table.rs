@@ -1,7 +1,7 @@
 //! The table of hostile cases in SECURITY.md: made of the cases themselves, never by hand.
 
 use super::case::{Case, Needs};
-use super::{gateway, leaks, repository, result, thief, tree, words};
+use super::{aider, gateway, leaks, repository, result, thief, tree, words};
 use crate::world::project;
 use std::fmt::Write;
 
@@ -10,8 +10,9 @@ const END: &str = "<!-- end of the generated part -->\n";
 
 type Group = (&'static str, fn() -> Vec<Case>);
 
-const GROUPS: [Group; 7] = [
+const GROUPS: [Group; 8] = [
     ("A repository that configures, redirects and misleads", repository::cases),
+    ("The same for the real Aider", aider::cases),
     ("What the agent leaves in its working copy", tree::cases),
     ("A change set from whoever has taken over a task's supervisor: the file that it holds", result::cases),
     ("Words that act on people and on GitHub, and words hidden from people", words::cases),

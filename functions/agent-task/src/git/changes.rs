@@ -66,9 +66,15 @@ pub(crate) async fn collect_changes(
     changes.iter().map(|c| file_change(c, if has_blob(c) { blobs.next() } else { None })).collect()
 }
 
-/// The staged difference as text for a reader, at most `most` bytes of it.
-pub(crate) async fn diff_text(git: &Git, base: &str, most: usize) -> Result<String, GitError> {
-    let out = git.run(&["diff-index", "--cached", "--patch", "--no-color", "--no-renames", "--no-ext-diff", "--no-textconv", base]).await?;
+/// The staged difference of these files as text for a reader, at most `most` bytes of it. What was set aside is staged as
+/// deleted, and is none of them.
+pub(crate) async fn diff_text(git: &Git, base: &str, files: &[FileChange], most: usize) -> Result<String, GitError> {
+    if files.is_empty() {
+        return Ok(String::new());
+    }
+    let mut args = vec!["diff-index", "--cached", "--patch", "--no-color", "--no-renames", "--no-ext-diff", "--no-textconv", base, "--"];
+    args.extend(files.iter().map(|file| file.path.as_str()));
+    let out = git.run(&args).await?;
     let text = String::from_utf8_lossy(&out[..out.len().min(most)]).into_owned();
     Ok(if out.len() > most { format!("{text}\n[the diff goes on: {} bytes in all]", out.len()) } else { text })
 }

@@ -109,9 +109,11 @@ async fn every_kind_of_change_arrives_as_it_is() {
         base64("with nul", "YQBi"),
     ];
     assert_eq!(bench.changes().await.unwrap(), expected);
-    let diff = diff_text(&bench.git, &bench.base, 100_000).await.unwrap();
+    let diff = diff_text(&bench.git, &bench.base, &expected, 100_000).await.unwrap();
     assert!(diff.contains("+new") && diff.contains("deleted file mode"), "{diff}");
-    assert!(diff_text(&bench.git, &bench.base, 20).await.unwrap().contains("[the diff goes on:"));
+    let one = diff_text(&bench.git, &bench.base, &expected[..1], 100_000).await.unwrap();
+    assert!(one.contains("binary") && !one.contains("+new"), "{one}");
+    assert!(diff_text(&bench.git, &bench.base, &expected, 20).await.unwrap().contains("[the diff goes on:"));
 }
 
 #[tokio::test]
@@ -158,7 +160,7 @@ async fn nothing_that_the_agent_or_the_repository_configures_is_executed() {
     assert!(marker.exists(), "the trap does not work, so this test proves nothing");
     fs::remove_file(&marker).unwrap();
     assert_eq!(bench.changes().await.unwrap(), [written("a", "100644", "b\n", false)]);
-    diff_text(&bench.git, &bench.base, 1000).await.unwrap();
+    diff_text(&bench.git, &bench.base, &bench.changes().await.unwrap(), 1000).await.unwrap();
     assert!(!marker.exists(), "something of the agent's was executed");
 }
 
@@ -183,6 +185,8 @@ async fn what_was_set_aside_is_no_change_unless_the_agent_made_it_one() {
     fs::write(bench.at("replaced"), "text\n").unwrap();
     let expected = [written(".env", "100644", "A=2\n", false), written("replaced", "100644", "text\n", false)];
     assert_eq!(bench.changes_without(&aside).await.unwrap(), expected);
+    let diff = diff_text(&bench.git, &bench.base, &expected, 100_000).await.unwrap();
+    assert!(diff.contains("+A=2") && !diff.contains("test-cmd") && !diff.contains("b/out"), "{diff}");
 }
 
 #[tokio::test]

@@ -67,7 +67,8 @@ pub(crate) async fn write_message(gateway: &Gateway, git: &Git, request: &Messag
 }
 
 async fn ask(gateway: &Gateway, git: &Git, request: &MessageRequest<'_>) -> Option<String> {
-    let diff = diff_text(git, request.base, MOST_DIFF_BYTES).await.inspect_err(|e| tracing::warn!(error = %e, "no diff to show")).ok()?;
+    let diff = diff_text(git, request.base, request.files, MOST_DIFF_BYTES).await;
+    let diff = diff.inspect_err(|e| tracing::warn!(error = %e, "no diff to show")).ok()?;
     let settings = &request.brief.model;
     let body = model_request(settings.provider, &settings.model, &request.question(&diff));
     let call = async {

@@ -1,7 +1,8 @@
 //! `patchbay bench`: what Patchbay costs, as figures with targets. Each part measures on its own; ratios are of one run.
 //!
-//! What is measured are the binaries as they are deployed (profile `deploy`). `figure` is what comes out, `subject` one
-//! process under measurement, `endpoint` an AWS that costs nothing; `docs/benchmarks.md` says how each figure is taken.
+//! What is measured are the binaries as they are deployed (profile `deploy`), but for `workflows`: the domain's own code.
+//! `figure` is what comes out, `subject` one process under measurement, `endpoint` an AWS that costs nothing;
+//! `docs/benchmarks.md` says how each figure is taken.
 
 mod calls;
 mod certificates;
@@ -16,6 +17,7 @@ mod scene;
 mod sizes;
 mod subject;
 mod throughput;
+mod workflows;
 
 pub use calls::{CHANGE_BUDGET, IGNORED_BUDGET, aws_calls, forge_calls, risen};
 pub use figure::{Figure, Report};
@@ -42,6 +44,8 @@ pub enum Part {
     Matcher,
     /// Binaries, zips, cold starts.
     Sizes,
+    /// Deciding which workflows an event starts.
+    Workflows,
 }
 
 /// What to measure, and where things are.
@@ -79,7 +83,8 @@ impl Bench {
 pub async fn measure(options: Options, progress: impl Fn(&str) + Send + Sync + 'static) -> anyhow::Result<Report> {
     let Options { root, bin_dir, packages, parts, build } = options;
     let bench = Bench { template: root.join("template.yaml"), root, bin_dir, packages, tell: Box::new(progress) };
-    if build {
+    // Deciding is measured in this process.
+    if build && parts != [Part::Workflows] {
         bench.say("Building the functions as they are deployed; the first time takes many minutes");
         let only_intake = ["webhook-intake".to_owned()];
         let wanted = if parts == [Part::Intake] { &only_intake[..] } else { &bench.packages };
@@ -99,6 +104,7 @@ pub async fn measure(options: Options, progress: impl Fn(&str) + Send + Sync + '
             Part::Calls => calls::measure(&bench).await,
             Part::Matcher => matcher::measure(&bench).await,
             Part::Sizes => sizes::measure(&bench).await,
+            Part::Workflows => workflows::measure(&bench).await,
         };
         figures.extend(measured.with_context(|| format!("the part {name}"))?);
     }

@@ -51,6 +51,7 @@ pub(super) fn push(project: &Path, bytes: usize) -> anyhow::Result<String> {
     let mut payload = sample(project, "push")?;
     let commit = payload["commits"][0].clone();
     anyhow::ensure!(commit.is_object(), "the sample of a push has no commit");
+    payload["commits"] = json!([]);
     let prose = prose(project)?;
     let (mut commits, mut length) = (Vec::new(), payload.to_string().len());
     for (index, line) in prose.iter().cycle().enumerate() {
@@ -63,7 +64,7 @@ pub(super) fn push(project: &Path, bytes: usize) -> anyhow::Result<String> {
         commit["modified"] = json!([format!("src/{}.rs", line.split(' ').next_back().unwrap_or("lib"))]);
         length += commit.to_string().len() + 1;
         commits.push(commit);
-        if length >= bytes {
+        if length > bytes {
             break;
         }
     }

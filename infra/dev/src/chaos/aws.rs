@@ -1,6 +1,6 @@
 //! The hostile AWS: what each kind of fault is at AWS's endpoint, in queues and on the way of a task's events.
 
-use super::{Chaos, Kind};
+use super::{Chaos, Kind, kill};
 use crate::aws::{AwsError, Call, Moment, QueueFault, QueueMoment};
 use crate::stack::TaskEventFault;
 use serde_json::{Value, json};
@@ -18,6 +18,13 @@ pub(super) fn at_call(chaos: &Chaos, call: &Call, moment: Moment) -> Option<AwsE
     let action = call.action();
     let resource = call.resources.first().map_or("", String::as_str);
     let place = format!("{} {action} {}", call.caller, if call.service == "s3" { "" } else { resource });
+    let dies = match moment {
+        Moment::Before => kill::before(chaos, &place, "", call.peer),
+        Moment::After => kill::after(chaos, &place, "", call.peer),
+    };
+    if dies {
+        cut("the caller is dead");
+    }
     match (call.service, call.operation.as_str(), moment) {
         ("dynamodb", operation, Moment::Before) => before_table(chaos, operation, &place),
         ("dynamodb", operation, Moment::After) if is_write(operation) => lose(chaos, Kind::TableUnanswered, &place),
@@ -47,9 +54,14 @@ fn is_write(operation: &str) -> bool {
 /// The connection ends without an answer.
 fn lose(chaos: &Chaos, kind: Kind, place: &str) -> Option<AwsError> {
     if chaos.strikes(kind, place) {
-        std::panic::resume_unwind(Box::new("the answer is lost"));
+        cut("the answer is lost");
     }
     None
+}
+
+/// Ends the connection's task by unwinding, without a panic's message: the socket closes, nothing is sent.
+fn cut(why: &'static str) -> ! {
+    std::panic::resume_unwind(Box::new(why))
 }
 
 fn before_table(chaos: &Chaos, operation: &str, place: &str) -> Option<AwsError> {

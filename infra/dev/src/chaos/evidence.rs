@@ -3,6 +3,7 @@
 //! Plain data, so that the judgement over it is pure.
 
 use crate::aws::{Depth, TaskStatus};
+use crate::clock::claims;
 use crate::stack::Stack;
 use anyhow::Context as _;
 use jiff::Timestamp;
@@ -83,14 +84,13 @@ impl Evidence {
     /// # Errors
     /// As `collect`.
     pub async fn collect_from(stack: &Stack, is_wanted: impl Fn(&str) -> bool) -> anyhow::Result<Self> {
-        let rows = stack.aws().items(table(stack, "TABLE_RUNS")?).await?;
-        let claims = stack.aws().items(table(stack, "TABLE_DELIVERIES")?).await?;
+        let rows = stack.aws().items(stack.table("TABLE_RUNS")?).await?;
         let (queues, dead_letters) = depths(stack)?;
         let github = stack.forge().local();
         Ok(Self {
             runs: runs(&rows)?,
             slots: rows.iter().filter_map(slot).collect(),
-            claims: claims.iter().filter_map(claim).collect(),
+            claims: claims(stack).await?,
             repositories: github.map(|github| repositories(github, is_wanted)).unwrap_or_default(),
             deliveries: github.map(|github| github.deliveries()).unwrap_or_default(),
             tasks: stack.aws().tasks().into_iter().map(task).collect(),
@@ -117,12 +117,6 @@ impl Evidence {
     }
 }
 
-/// The name of the table that functions know by this variable.
-fn table<'a>(stack: &'a Stack, variable: &str) -> anyhow::Result<&'a str> {
-    let named = stack.template().functions.iter().find_map(|function| function.environment.get(variable));
-    named.map(String::as_str).with_context(|| format!("no function of the template has {variable}"))
-}
-
 fn runs(rows: &[Map<String, Value>]) -> anyhow::Result<Vec<RunEvidence>> {
     let runs = rows.iter().filter(|row| text(row, "sk") == "run").map(|row| {
         let run = serde_json::from_str(text(row, "run")).with_context(|| format!("the run in {} cannot be read", text(row, "pk")))?;
@@ -142,11 +136,6 @@ fn slot(row: &Map<String, Value>) -> Option<(String, Vec<RunId>)> {
     let key = text(row, "sk").strip_prefix("slot#")?;
     let holders = row.get("holders")?["SS"].as_array()?;
     Some((key.to_owned(), holders.iter().filter_map(Value::as_str).map(|id| RunId(id.to_owned())).collect()))
-}
-
-fn claim(row: &Map<String, Value>) -> Option<(String, bool)> {
-    let delivery = text(row, "pk").rsplit('#').next().filter(|_| text(row, "sk") == "claim")?;
-    Some((delivery.to_owned(), row.get("done").is_some_and(|done| done["BOOL"] == true)))
 }
 
 fn task(task: crate::aws::TaskRecord) -> TaskEvidence {

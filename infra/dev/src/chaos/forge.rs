@@ -1,6 +1,6 @@
 //! The hostile GitHub: what each kind of fault is at its API, at its git server and in its webhooks.
 
-use super::{Chaos, Kind};
+use super::{Chaos, Kind, kill};
 use patchbay_testing::github::{Fault, ForgeCall, Moment, Post, PostFault};
 use serde_json::json;
 use std::time::Duration;
@@ -14,6 +14,13 @@ const RETRY_AFTER: u64 = 2;
 pub(super) fn at_request(chaos: &Chaos, call: &ForgeCall, moment: Moment) -> Option<Fault> {
     let place = format!("{} {}", call.method, call.route);
     let strikes = |kind| chaos.strikes_at(kind, &place, &call.path);
+    let dies = match moment {
+        Moment::Before => kill::before(chaos, &place, &call.path, call.peer),
+        Moment::After => kill::after(chaos, &place, &call.path, call.peer),
+    };
+    if dies {
+        return Some(Fault::Drop);
+    }
     if moment == Moment::After {
         return (call.method != "GET" && strikes(Kind::ForgeUnanswered)).then_some(Fault::Drop);
     }

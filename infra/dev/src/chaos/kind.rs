@@ -59,11 +59,17 @@ pub enum Kind {
     PostLate,
     /// A webhook arrives, and GitHub never hears our answer.
     PostUnanswered,
+    /// kill -9 of a function's process when its call has arrived and nothing happened yet.
+    KilledBefore,
+    /// kill -9 of a function's process when its call took effect, before the answer.
+    KilledAfter,
+    /// kill -9 of a function's process while the answer to its call is under way, or has just been heard.
+    KilledAnswered,
 }
 
 impl Kind {
     /// Every kind with its word and how often it strikes, in thousandths of the calls that it can strike.
-    const TABLE: [(Kind, &'static str, u64); 27] = [
+    const TABLE: [(Kind, &'static str, u64); 30] = [
         (Kind::MessageTwice, "message-twice", 60),
         (Kind::MessageEarly, "message-early", 40),
         (Kind::MessageOutOfOrder, "message-out-of-order", 200),
@@ -91,6 +97,9 @@ impl Kind {
         (Kind::PostTwice, "post-twice", 150),
         (Kind::PostLate, "post-late", 150),
         (Kind::PostUnanswered, "post-unanswered", 80),
+        (Kind::KilledBefore, "killed-before", 6),
+        (Kind::KilledAfter, "killed-after", 6),
+        (Kind::KilledAnswered, "killed-answered", 6),
     ];
 
     /// Every kind.
@@ -123,7 +132,7 @@ mod tests {
     #[test]
     fn every_kind_has_a_word_of_its_own_and_can_strike() {
         // The last kind's number is the count: one that is missing from the table shows here.
-        assert_eq!(Kind::all().count(), Kind::PostUnanswered as usize + 1);
+        assert_eq!(Kind::all().count(), Kind::KilledAnswered as usize + 1);
         let names: BTreeSet<&str> = Kind::all().map(Kind::name).collect();
         assert_eq!(names.len(), Kind::all().count());
         assert!(Kind::all().all(|kind| (1..=500).contains(&kind.rate()) && !kind.name().is_empty()));

@@ -1,6 +1,7 @@
 //! The hostile side of the local stack, and the judge of what it left behind.
 //!
-//! `kind` lists what can go wrong, `plan` says when, `aws` and `forge` make it happen at the two ends of Patchbay's calls.
+//! `kind` lists what can go wrong, `plan` says when, `aws` and `forge` make it happen at the two ends of Patchbay's calls,
+//! and `kill` ends the process that makes one.
 //! `evidence` collects what tables, queues, tasks, logs and the local GitHub hold afterwards; `invariants` says what of it
 //! must not be. Nothing here knows how Patchbay defends itself.
 
@@ -8,6 +9,7 @@ mod aws;
 pub mod evidence;
 mod forge;
 pub mod invariants;
+mod kill;
 mod kind;
 mod plan;
 
@@ -17,6 +19,7 @@ pub use kind::Kind;
 pub use plan::{Plan, Shot};
 
 use crate::stack::StackConfig;
+use crate::stack::callers::Callers;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,6 +35,7 @@ pub struct Chaos {
     reached: Mutex<BTreeMap<(Kind, String), u64>>,
     injected: Mutex<Vec<(Kind, String)>>,
     calm: AtomicBool,
+    callers: Arc<Callers>,
 }
 
 /// What was injected.
@@ -60,11 +64,18 @@ impl Chaos {
     }
 
     fn new(plan: Plan) -> Arc<Self> {
-        Arc::new(Self { plan: Mutex::new(plan), reached: Mutex::default(), injected: Mutex::default(), calm: AtomicBool::new(false) })
+        Arc::new(Self {
+            plan: Mutex::new(plan),
+            reached: Mutex::default(),
+            injected: Mutex::default(),
+            calm: AtomicBool::new(false),
+            callers: Arc::default(),
+        })
     }
 
-    /// Puts itself into every hook of a stack that is to be started.
+    /// Puts itself into every hook of a stack that is to be started; of one stack only.
     pub fn install(self: &Arc<Self>, config: &mut StackConfig) {
+        config.callers = Some(Arc::clone(&self.callers));
         let chaos = Arc::clone(self);
         config.faults = Some(Arc::new(move |call, moment| aws::at_call(&chaos, call, moment)));
         let chaos = Arc::clone(self);
@@ -118,23 +129,36 @@ impl Chaos {
 
     /// The same for a request with a path, which only scripts look at.
     fn strikes_at(&self, kind: Kind, place: &str, path: &str) -> bool {
+        let struck = self.draws(kind, place, path);
+        if struck {
+            self.note(kind, place);
+        }
+        struck
+    }
+
+    /// Whether this kind is to strike here, now that the place is reached once more; `note` says that it did.
+    fn draws(&self, kind: Kind, place: &str, path: &str) -> bool {
         if self.calm.load(Ordering::Acquire) {
             return false;
         }
-        let plan = locked(&self.plan);
-        let struck = match &*plan {
+        match &*locked(&self.plan) {
             Plan::Seeded { seed, calm_after } => plan::seed_strikes(*seed, *calm_after, kind, place, self.reach(kind, place)),
             Plan::Scripted(shots) => {
                 let aimed = shots.iter().enumerate().filter(|(_, shot)| shot.aims_at(kind, place, path));
                 // Every shot counts, also when another one strikes.
                 aimed.map(|(number, shot)| shot.strikes(self.reach(kind, &number.to_string()))).fold(false, |any, one| any | one)
             }
-        };
-        if struck {
-            tracing::info!(%kind, place, "chaos strikes");
-            locked(&self.injected).push((kind, place.to_owned()));
         }
-        struck
+    }
+
+    fn note(&self, kind: Kind, place: &str) {
+        tracing::info!(%kind, place, "chaos strikes");
+        locked(&self.injected).push((kind, place.to_owned()));
+    }
+
+    /// How often this kind has struck.
+    fn times(&self, kind: Kind) -> u64 {
+        locked(&self.injected).iter().filter(|(injected, _)| *injected == kind).count() as u64
     }
 
     fn reach(&self, kind: Kind, place: &str) -> u64 {

@@ -1,26 +1,17 @@
-//! `patchbay decisions`: what was decided about a delivery, workflow by workflow, and why.
+//! What was decided about a delivery, workflow by workflow, and why: `patchbay explain DELIVERY`.
 
 use super::output::{print_result, printable};
 use super::which::Which;
 use crate::operations::RecordedDecision;
-use clap::Args;
 use patchbay_domain::ids::DeliveryId;
 use serde_json::json;
 use std::process::ExitCode;
 
-#[derive(Debug, Args)]
-pub(super) struct Arguments {
-    /// The delivery's id, as the forge's log and `patchbay runs RUN_ID` (Correlation) name it.
-    delivery: String,
-    #[command(flatten)]
-    which: Which,
-}
-
-pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let delivery = arguments.which.open().await?.delivery(&DeliveryId(arguments.delivery.clone())).await?;
-    let decisions = delivery.decisions;
-    let json = json!({ "delivery": arguments.delivery, "decisions": decisions }).to_string();
-    print_result(&if arguments.which.json { json } else { printable(&table(&decisions)) });
+/// Prints the decisions about one delivery of a deployment.
+pub(super) async fn show(delivery: &str, which: &Which) -> anyhow::Result<ExitCode> {
+    let decisions = which.open().await?.delivery(&DeliveryId(delivery.to_owned())).await?.decisions;
+    let json = json!({ "delivery": delivery, "decisions": decisions }).to_string();
+    print_result(&if which.json { json } else { printable(&table(&decisions)) });
     Ok(ExitCode::SUCCESS)
 }
 

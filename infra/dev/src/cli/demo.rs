@@ -26,20 +26,16 @@ pub(super) struct Arguments {
     /// Stay up afterwards, to look around.
     #[arg(long)]
     keep: bool,
-    /// Print one JSON object on stdout and nothing else.
-    #[arg(long)]
-    json: bool,
-    /// Use the binaries that are there.
-    #[arg(long, hide = true)]
-    no_build: bool,
+    #[command(flatten)]
+    common: setup::Common,
 }
 
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let project = Project::find()?;
-    let progress = Progress::new(arguments.json);
+    let progress = Progress::new(arguments.common.json);
     let folder = tempfile::Builder::new().prefix("patchbay-demo-").tempdir()?;
     let preparing = async {
-        let config = setup::prepare(&project, folder.path().to_owned(), !arguments.no_build, &progress).await?;
+        let config = setup::prepare(&project, folder.path().to_owned(), !arguments.common.no_build, &progress).await?;
         progress.say(&format!("Model: {}.", config.model.describe()));
         let scripted = matches!(config.model, ModelConfig::Scripted);
         anyhow::Ok((Stack::start(config).await?, scripted))
@@ -48,7 +44,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let (stack, scripted) = prepared?;
     let outcome = or_stopped(show(&stack, scripted, progress)).await;
     if let Some(Ok(shown)) = &outcome {
-        if arguments.json {
+        if arguments.common.json {
             print_result(&shown.to_string());
         }
         if arguments.keep {

@@ -1,8 +1,11 @@
 //! `patchbay explain`: what a workflow file would start for an event, and why; decided offline with the code that decides in a
-//! deployment. Where decisions need what no payload says, options say it.
+//! deployment. Where decisions need what no payload says, options say it. With a delivery it tells what a deployment decided
+//! about it (`decisions`).
 
 use super::check::configuration_of;
+use super::decisions;
 use super::output::{print_result, printable};
+use super::which::Which;
 use crate::trial::knowledge::{Known, Outcome, Verdict};
 use crate::trial::payload::{manual_event, parse_payload, parse_stored, schedule_event};
 use anyhow::{Context as _, bail};
@@ -20,6 +23,9 @@ use std::process::ExitCode;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
+    /// A delivery that came in, as the forge's log and `patchbay runs RUN_ID` (Correlation) name it: tells what was decided about it.
+    #[arg(conflicts_with_all = ["event", "kind"])]
+    delivery: Option<String>,
     /// The workflow file.
     #[arg(long, value_name = "FILE", default_value = FILE_PATH)]
     config: PathBuf,
@@ -27,8 +33,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "PAYLOAD")]
     event: Option<PathBuf>,
     /// The event's name.
-    #[arg(long, value_parser = event_kinds())]
-    kind: EventKind,
+    #[arg(long, value_parser = event_kinds(), required_unless_present = "delivery")]
+    kind: Option<EventKind>,
     /// The files that the push or pull request changed; else those that a push's payload lists.
     #[arg(long, value_name = "PATH", num_args = 1..)]
     files: Vec<String>,
@@ -53,9 +59,8 @@ pub(super) struct Arguments {
     /// Who starts it (manual), if there is no payload.
     #[arg(long, value_name = "LOGIN", default_value = "somebody")]
     actor: String,
-    /// Print JSON on stdout: workflow, starts, reasons.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    which: Which,
 }
 
 /// The words of events, for clap.
@@ -71,7 +76,10 @@ pub(super) fn permissions() -> impl TypedValueParser<Value = Permission> {
 }
 
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let Some(configuration) = configuration_of(&arguments.config, arguments.json)? else { return Ok(ExitCode::FAILURE) };
+    if let Some(delivery) = &arguments.delivery {
+        return decisions::show(delivery, &arguments.which).await;
+    }
+    let Some(configuration) = configuration_of(&arguments.config, arguments.which.json)? else { return Ok(ExitCode::FAILURE) };
     let (report, decided) = explained(&arguments, &compiled(&configuration)?)?;
     print_result(&report);
     Ok(if decided { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -84,7 +92,7 @@ fn explained(arguments: &Arguments, compiled: &CompiledConfiguration) -> anyhow:
     let known = known_of(arguments)?;
     let verdicts = known.decide_all(compiled, &event);
     let open: Vec<String> = verdicts.iter().filter_map(|verdict| open_line(verdict, &event)).collect();
-    if !arguments.json {
+    if !arguments.which.json {
         let report = format!("{}\n{}", headline(&event, &known), text_report(&verdicts, &event, compiled));
         return Ok((printable(report.trim_end()), open.is_empty()));
     }
@@ -103,7 +111,7 @@ pub(super) fn compiled(configuration: &patchbay_domain::workflow::Configuration)
 }
 
 fn event_of(arguments: &Arguments, compiled: &CompiledConfiguration) -> anyhow::Result<Event> {
-    let kind = arguments.kind;
+    let kind = arguments.kind.context("--kind says which event it is")?;
     let by_patchbay = matches!(kind, EventKind::Schedule | EventKind::Manual);
     if !by_patchbay && arguments.workflow.is_some() {
         bail!("--workflow says what is started by name or by its time; `{}` is decided for all workflows", kind.as_str());
@@ -135,7 +143,7 @@ fn own_event(arguments: &Arguments, compiled: &CompiledConfiguration, around: Op
     {
         bail!("{} has no workflow {name}; it has {}", arguments.config.display(), names());
     }
-    let own = if arguments.kind == EventKind::Schedule {
+    let own = if arguments.kind == Some(EventKind::Schedule) {
         schedule_event(&cron_of(arguments, compiled)?, Timestamp::now())
     } else {
         let Some(workflow) = &arguments.workflow else { bail!("which workflow is started? give --workflow NAME: {}", names()) };

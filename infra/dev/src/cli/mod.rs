@@ -1,11 +1,10 @@
-//! The commands of `patchbay`: demo, up, send, top, runs, logs, cancel, start, decisions, redrive, signing-secret, check,
+//! The commands of `patchbay`: demo, up, send, top, runs, logs, cancel, start, redrive, signing-secret, check,
 //! explain, replay, sweep, bench, doctor. `main` only calls [`run`].
 //!
 //! What a command prints is for people on stderr and for programs on stdout: with `--json` stdout holds one JSON object.
 
 mod aider;
 mod bench;
-mod bench_matching;
 mod cancel;
 mod check;
 mod data_dir;
@@ -89,9 +88,6 @@ enum Command {
     /// Start a workflow that has the trigger manual.
     #[command(after_help = STACK_HELP)]
     Start(start::Arguments),
-    /// Show what was decided about a delivery, workflow by workflow.
-    #[command(after_help = STACK_HELP)]
-    Decisions(decisions::Arguments),
     /// Send a queue's dead letters to it again.
     #[command(after_help = STACK_HELP)]
     Redrive(redrive::Arguments),
@@ -100,13 +96,12 @@ enum Command {
     SigningSecret(signing_secret::Arguments),
     /// Check a workflow file, and say what is wrong with it.
     Check(check::Arguments),
-    /// Say what a workflow file would start for an event, and why.
+    /// Say what a workflow file would start for an event, and why; or what was decided about a delivery.
+    #[command(after_help = STACK_HELP)]
     Explain(explain::Arguments),
     /// Try a workflow file on the deliveries of the past days, or run one of them again.
     #[command(after_help = STACK_HELP)]
     Replay(replay::Arguments),
-    /// Measure what deciding about an event costs, as ratios.
-    BenchMatching(bench_matching::Arguments),
     /// Play every journey again for every call in it, with a fault at that call.
     Sweep(sweep::Arguments),
     /// Measure what Patchbay costs, and hold it against its targets.
@@ -114,6 +109,14 @@ enum Command {
     Bench(bench::Arguments),
     /// Check every prerequisite, and say what mends what is missing.
     Doctor(doctor::Arguments),
+}
+
+/// The pinned Aider's program, installed first into the project's ignored folder if it is missing. Says nothing meanwhile.
+///
+/// # Errors
+/// Which Python is missing, or pip's last lines.
+pub async fn installed_aider(project: &Project) -> anyhow::Result<PathBuf> {
+    aider::ensure(project, &output::Progress::new(true)).await
 }
 
 /// Runs the command line, and says what went wrong.
@@ -130,13 +133,11 @@ pub async fn run() -> ExitCode {
         Command::Runs(arguments) => runs::run(arguments).await,
         Command::Logs(arguments) => logs::run(arguments).await,
         Command::Start(arguments) => start::run(arguments).await,
-        Command::Decisions(arguments) => decisions::run(arguments).await,
         Command::Redrive(arguments) => redrive::run(arguments).await,
         Command::SigningSecret(arguments) => signing_secret::run(arguments).await,
         Command::Check(arguments) => check::run(arguments).await,
         Command::Explain(arguments) => explain::run(arguments).await,
         Command::Replay(arguments) => replay::run(arguments).await,
-        Command::BenchMatching(arguments) => bench_matching::run(arguments).await,
         Command::Sweep(arguments) => sweep::run(arguments).await,
         Command::Bench(arguments) => bench::run(arguments).await,
         Command::Doctor(arguments) => doctor::run(arguments).await,

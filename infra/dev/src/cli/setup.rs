@@ -1,11 +1,24 @@
-//! What demo and `up` do before a stack starts: build the functions, install Aider, read the model's and the App's settings.
+//! What demo, `up` and `sweep` do before a stack starts, and the arguments that say how: build the functions, install
+//! Aider, read the model's and the App's settings.
 
 use super::output::Progress;
 use super::{Project, aider};
 use crate::stack::build::{Build, build_functions};
 use crate::stack::{ModelConfig, RealForge, StackConfig};
 use anyhow::{Context as _, bail};
+use clap::Args;
 use std::path::PathBuf;
+
+/// What the commands that start stacks have in common.
+#[derive(Debug, Args)]
+pub(super) struct Common {
+    /// Print one JSON object, on one line, on stdout and nothing else.
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Use the binaries that are there.
+    #[arg(long, hide = true)]
+    pub(super) no_build: bool,
+}
 
 /// A stack's configuration with everything built and installed that it needs.
 ///

@@ -35,7 +35,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let told = if ordered.decisions.is_empty() {
         format!(
             "the order {} was sent {} s ago and nobody has decided about it yet; it stays in the events queue. \
-             `patchbay decisions {0}` shows what comes of it, `patchbay top` whether that queue moves",
+             `patchbay explain {0}` shows what comes of it, `patchbay top` whether that queue moves",
             ordered.delivery,
             PATIENCE.as_secs()
         )

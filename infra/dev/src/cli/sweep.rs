@@ -35,18 +35,14 @@ pub(super) struct Arguments {
     /// Put the table into docs/sweep.md; only for a whole sweep.
     #[arg(long, conflicts_with_all = ["journey", "sample", "point", "fault"])]
     write_docs: bool,
-    /// Print one JSON object on stdout and nothing else.
-    #[arg(long)]
-    json: bool,
-    /// Use the binaries that are there.
-    #[arg(long, hide = true)]
-    no_build: bool,
+    #[command(flatten)]
+    common: setup::Common,
 }
 
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let project = Project::find()?;
-    let progress = Progress::new(arguments.json);
-    let options = options(&arguments, setup::scripted(&project, !arguments.no_build, &progress).await?)?;
+    let progress = Progress::new(arguments.common.json);
+    let options = options(&arguments, setup::scripted(&project, !arguments.common.no_build, &progress).await?)?;
     let Some(report) = or_stopped(sweep(options, move |line| progress.say(&line))).await else { return Ok(ExitCode::FAILURE) };
     let report = report?;
     if arguments.write_docs {
@@ -54,7 +50,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         let text = std::fs::read_to_string(&page).with_context(|| format!("{} cannot be read", page.display()))?;
         std::fs::write(&page, report.write_into(&text)?).with_context(|| format!("{} cannot be written", page.display()))?;
     }
-    print(&report, arguments.json)?;
+    print(&report, arguments.common.json)?;
     Ok(if report.violations() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

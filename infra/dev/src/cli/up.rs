@@ -34,24 +34,20 @@ pub(super) struct Arguments {
     /// Let AWS and the local GitHub fail, as this seed will have it; what struck is listed at the end.
     #[arg(long, value_name = "SEED")]
     chaos: Option<u64>,
-    /// Print one line of JSON on stdout and nothing else.
-    #[arg(long)]
-    json: bool,
-    /// Use the binaries that are there.
-    #[arg(long, hide = true)]
-    no_build: bool,
+    #[command(flatten)]
+    common: setup::Common,
 }
 
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let project = Project::find()?;
-    let progress = Progress::new(arguments.json);
+    let progress = Progress::new(arguments.common.json);
     let data = DataDir::take(&arguments.data.clone().unwrap_or_else(|| default_data_dir(&project)))?;
     let chaos = arguments.chaos.map(Chaos::forever);
     let Some(stack) = or_stopped(start(&arguments, &project, &data, chaos.as_ref(), &progress)).await else { return Ok(ExitCode::FAILURE) };
     let stack = stack?;
     let info = info(&stack, &arguments, &data)?;
     data.publish(&info)?;
-    if arguments.json {
+    if arguments.common.json {
         print_result(&serde_json::to_string(&info)?);
     } else {
         describe(&info, &progress);
@@ -82,7 +78,7 @@ async fn start(
         bail!("--public-url is for a real forge; name it with --forge");
     }
     let aws_elsewhere = parse_addresses(&arguments.aws_endpoint)?;
-    let mut config = setup::prepare(project, data.path().to_owned(), !arguments.no_build, progress).await?;
+    let mut config = setup::prepare(project, data.path().to_owned(), !arguments.common.no_build, progress).await?;
     config.port = (arguments.port != 0).then_some(arguments.port);
     config.forge = forge;
     config.aws_elsewhere = aws_elsewhere;

@@ -328,12 +328,11 @@ fn value_size(value: &AttributeValue) -> u64 {
 }
 
 /// What a row cost to write: one unit for each begun kilobyte; the claim is written when the delivery is taken and, in a
-/// transaction for the double, when it is done; decisions are written in that transaction and once more to the index.
+/// transaction for the double, when it is done; all other rows are written in that transaction, and one once more to the index.
 fn write_units(item: &Item) -> u64 {
     let once = size(item).div_ceil(1024);
     match text(item, "sk") {
         "claim" => 3 * once,
-        "payload" => once,
         _ => 2 * once + u64::from(item.contains_key("repository_day")),
     }
 }

@@ -1,10 +1,12 @@
 //! What a stack is started with: where its data lives, which forge, which model, and what differs from the template.
 
+use super::callers::Callers;
 use super::http::function_url::UrlFaultHook;
 use super::rules::TaskEventHook;
 use crate::aws::{FaultHook, QueueHook};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The name under which the local stack is deployed; it is part of every resource's name.
@@ -41,6 +43,8 @@ pub struct StackConfig {
     pub post_faults: Option<patchbay_testing::github::PostHook>,
     /// Asked at every request to a function's URL, see [`super::http::function_url::UrlFaultHook`].
     pub url_faults: Option<UrlFaultHook>,
+    /// Told of the functions' processes when the stack is up: for hooks that want to know who calls.
+    pub callers: Option<Arc<Callers>>,
 }
 
 impl StackConfig {
@@ -63,6 +67,7 @@ impl StackConfig {
             task_event_faults: None,
             post_faults: None,
             url_faults: None,
+            callers: None,
         }
     }
 }

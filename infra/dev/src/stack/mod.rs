@@ -4,6 +4,7 @@
 //! the template `template`'s, and what a person sees `cli`'s.
 
 pub mod build;
+pub mod callers;
 pub mod config;
 mod control;
 mod environment;
@@ -86,6 +87,15 @@ impl Stack {
     /// A queue by its logical id, wherever SQS is.
     pub fn queue(&self, id: &str) -> Option<Queue> {
         self.aws.any_queue(&format!("{STACK_NAME}-{id}"))
+    }
+
+    /// The name of the table that functions know by this variable.
+    ///
+    /// # Errors
+    /// When no function has it.
+    pub fn table(&self, variable: &str) -> anyhow::Result<&str> {
+        let named = self.model.functions.iter().find_map(|function| function.environment.get(variable));
+        named.map(String::as_str).ok_or_else(|| anyhow::anyhow!("no function of the template has {variable}"))
     }
 
     /// The forge, local or real.

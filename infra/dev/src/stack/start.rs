@@ -63,6 +63,9 @@ pub(super) async fn start(config: StackConfig) -> anyhow::Result<Stack> {
     aws.enforce(model.access.clone());
     let pools: Vec<Arc<Pool>> =
         model.functions.iter().map(|function| Pool::new(launch(function, &config.bin_dir, &aws, &logs), CONCURRENCY)).collect();
+    if let Some(callers) = &config.callers {
+        callers.are(&pools);
+    }
     let control_token = secrets::random_hex()?;
     let control = Control {
         pools: pools.clone(),

@@ -103,7 +103,7 @@ async fn record_all(options: &Options) -> anyhow::Result<Vec<(usize, &'static Jo
     Ok(recorded)
 }
 
-/// Every call of a journey that goes well.
+/// Every call of a journey that goes well, of those callers that are swept in it.
 async fn record(stack: StackConfig, journey: &Journey) -> anyhow::Result<Vec<Point>> {
     let mut theatre = Theatre::open(stack, journey).await?;
     let mut points: Vec<Point> = Vec::new();
@@ -115,6 +115,7 @@ async fn record(stack: StackConfig, journey: &Journey) -> anyhow::Result<Vec<Poi
         points.extend(play.seen.points);
     }
     theatre.close().await;
+    points.retain(|point| journey.callers.is_empty() || journey.callers.contains(&point.kind.caller.as_str()));
     points.sort();
     points.dedup();
     Ok(points)

@@ -96,12 +96,7 @@ async fn deliver(client: &reqwest::Client, url: &str, answer: &str) -> anyhow::R
     bail!("nobody took the callback in {TRIES} tries: {last}")
 }
 
-async fn take(
-    State(desk): State<Arc<Desk>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    headers: HeaderMap,
-    body: String,
-) -> StatusCode {
+async fn take(State(desk): State<Arc<Desk>>, ConnectInfo(peer): ConnectInfo<SocketAddr>, headers: HeaderMap, body: String) -> StatusCode {
     desk.tap.at_engine(peer, true);
     let taken = desk.note(&headers, &body);
     desk.tap.at_engine(peer, false);

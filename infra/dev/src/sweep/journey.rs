@@ -13,9 +13,21 @@ pub struct Journey {
     pub files: &'static [(&'static str, &'static str)],
     /// In order, each when its time has come.
     pub steps: &'static [Step],
-    /// The agent works until it is stopped: the journey goes on while it does.
-    pub agent_hangs: bool,
+    pub agent: Agent,
+    /// Whose calls are swept; empty: everybody's. For journeys that differ from others only in these.
+    pub callers: &'static [&'static str],
     pub goal: Goal,
+}
+
+/// How long an agent works: whoever plays the journey must not wait for one that does not end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Agent {
+    /// Until it is done.
+    Ends,
+    /// Until people have done everything that they do.
+    HangsUntilAllIsDone,
+    /// Until it is stopped.
+    Hangs,
 }
 
 /// One thing that somebody does.
@@ -51,6 +63,14 @@ pub enum Deed {
     CallBack(&'static str),
     /// Takes the App off the organisation.
     Uninstall,
+    /// Pushes a file to `main`.
+    Push { path: &'static str, content: &'static str },
+    /// The machine under the agent's task fails, and nobody hears of it.
+    LoseTaskSilently,
+    /// ECS says yes to the next StopTask, and does nothing.
+    ForgetNextStop,
+    /// The next webhook does not arrive; GitHub's log has this status for it.
+    LoseNextDelivery { status: u16 },
 }
 
 /// What must be true in the end, besides the invariants.
@@ -108,26 +128,36 @@ workflows:
 
 const WITH_WORKFLOW: [(&str, &str); 2] = [("README.md", "# Hello\n\nGreets.\n"), (".github/patchbay.yml", WORKFLOW)];
 
-const HANG: Step = Step {
-    when: When::AtOnce,
-    deed: Deed::OpenIssue { title: "Slowly", body: "@patchbay slowly\n\n```script\nwrite new.txt x\\n\nhang\n```\n" },
-};
+const fn at_once(deed: Deed) -> Step {
+    Step { when: When::AtOnce, deed }
+}
+
+const fn working(deed: Deed) -> Step {
+    Step { when: When::Working, deed }
+}
+
+const HANG: Step = at_once(Deed::OpenIssue { title: "Slowly", body: "@patchbay slowly\n\n```script\nwrite new.txt x\\n\nhang\n```\n" });
+const QUESTION: Step =
+    at_once(Deed::OpenIssue { title: "How does it greet?", body: "@patchbay ask how?\n\n```script\nanswer It prints **hello**.\n```\n" });
+/// What becomes of `QUESTION`.
+const ANSWERED: Goal = Goal { runs: &["succeeded"], comments: Some(&["It prints **hello**."]), ..NOTHING };
+const STOPPED: Goal = Goal { runs: &["cancelled"], comments: Some(&["⏹️ Stopped by"]), ..NOTHING };
+/// What was lost, nobody else finds.
+const REAPER: &[&str] = &["run-reaper"];
 
 /// All journeys, in the table's order.
-pub const JOURNEYS: [Journey; 5] = [
+pub const JOURNEYS: [Journey; 10] = [
     Journey {
         name: "change",
         about: "an issue becomes a pull request",
         parameters: &[],
         files: &FILES,
-        steps: &[Step {
-            when: When::AtOnce,
-            deed: Deed::OpenIssue {
-                title: "Greet by name",
-                body: "@patchbay greet by name\n\n```script\nwrite hello.py print(\"hello, name\")\\n\nwrite docs/new.md # New\\n\ndelete README.md\nanswer Done.\n```\n",
-            },
-        }],
-        agent_hangs: false,
+        steps: &[at_once(Deed::OpenIssue {
+            title: "Greet by name",
+            body: "@patchbay greet by name\n\n```script\nwrite hello.py print(\"hello, name\")\\n\nwrite docs/new.md # New\\n\ndelete README.md\nanswer Done.\n```\n",
+        })],
+        agent: Agent::Ends,
+        callers: &[],
         goal: Goal { runs: &["succeeded"], pull_requests: 1, comments: Some(&["✅ Done"]), ..NOTHING },
     },
     Journey {
@@ -135,33 +165,88 @@ pub const JOURNEYS: [Journey; 5] = [
         about: "a question is answered",
         parameters: &[],
         files: &FILES,
-        steps: &[Step {
-            when: When::AtOnce,
-            deed: Deed::OpenIssue {
-                title: "How does it greet?",
-                body: "@patchbay ask how?\n\n```script\nanswer It prints **hello**.\n```\n",
-            },
-        }],
-        agent_hangs: false,
-        goal: Goal { runs: &["succeeded"], pull_requests: 0, comments: Some(&["It prints **hello**."]), ..NOTHING },
+        steps: &[QUESTION],
+        agent: Agent::Ends,
+        callers: &[],
+        goal: ANSWERED,
     },
     Journey {
         name: "stop",
         about: "a comment stops a running agent",
         parameters: &[],
         files: &FILES,
-        steps: &[HANG, Step { when: When::Working, deed: Deed::Comment("@patchbay stop") }],
-        agent_hangs: true,
-        goal: Goal { runs: &["cancelled"], pull_requests: 0, comments: Some(&["⏹️ Stopped by"]), ..NOTHING },
+        steps: &[HANG, working(Deed::Comment("@patchbay stop"))],
+        agent: Agent::Hangs,
+        callers: &[],
+        goal: STOPPED,
     },
     Journey {
         name: "uninstall",
         about: "the App is uninstalled while an agent runs",
         parameters: &[],
         files: &FILES,
-        steps: &[HANG, Step { when: When::Working, deed: Deed::Uninstall }],
-        agent_hangs: true,
+        steps: &[HANG, working(Deed::Uninstall)],
+        agent: Agent::Hangs,
+        callers: &[],
         goal: Goal { runs: &["cancelled"], ..NOTHING },
+    },
+    Journey {
+        name: "silent-death",
+        about: "a task's machine fails, nobody says so, and the second task succeeds",
+        parameters: &[],
+        files: &FILES,
+        // The agent of the second clone finds the file for which the first one's waits.
+        steps: &[
+            at_once(Deed::OpenIssue {
+                title: "Add a file",
+                body: "@patchbay add it\n\n```script\nrun test -e go.md || sleep 86400\nwrite new.txt x\\n\n```\n",
+            }),
+            working(Deed::Push { path: "go.md", content: "Go.\n" }),
+            at_once(Deed::LoseTaskSilently),
+        ],
+        agent: Agent::HangsUntilAllIsDone,
+        callers: REAPER,
+        goal: Goal { runs: &["succeeded"], pull_requests: 1, comments: Some(&["✅ Done"]), ..NOTHING },
+    },
+    Journey {
+        name: "deadline",
+        about: "an agent works on beyond its deadline",
+        parameters: &[("RunDeadlineSeconds", "240")],
+        files: &FILES,
+        steps: &[HANG],
+        agent: Agent::Hangs,
+        callers: REAPER,
+        goal: Goal { runs: &["failed"], comments: Some(&["❌"]), ..NOTHING },
+    },
+    Journey {
+        name: "orphan",
+        about: "a task that was told to stop works on",
+        parameters: &[],
+        files: &FILES,
+        steps: &[HANG, working(Deed::ForgetNextStop), at_once(Deed::Comment("@patchbay stop"))],
+        agent: Agent::Hangs,
+        callers: REAPER,
+        goal: STOPPED,
+    },
+    Journey {
+        name: "lost-delivery",
+        about: "a webhook does not arrive and is asked for again",
+        parameters: &[],
+        files: &FILES,
+        steps: &[at_once(Deed::LoseNextDelivery { status: 502 }), QUESTION],
+        agent: Agent::Ends,
+        callers: REAPER,
+        goal: ANSWERED,
+    },
+    Journey {
+        name: "large-delivery",
+        about: "a webhook is too large for the front door and is taken from the forge's log",
+        parameters: &[],
+        files: &FILES,
+        steps: &[at_once(Deed::LoseNextDelivery { status: 413 }), QUESTION],
+        agent: Agent::Ends,
+        callers: REAPER,
+        goal: ANSWERED,
     },
     Journey {
         name: "workflow",
@@ -169,11 +254,12 @@ pub const JOURNEYS: [Journey; 5] = [
         parameters: &[],
         files: &WITH_WORKFLOW,
         steps: &[
-            Step { when: When::AtOnce, deed: Deed::OpenIssue { title: "Write a page", body: "Nobody is asked yet." } },
-            Step { when: When::AtOnce, deed: Deed::Label("go") },
+            at_once(Deed::OpenIssue { title: "Write a page", body: "Nobody is asked yet." }),
+            at_once(Deed::Label("go")),
             Step { when: When::Waiting, deed: Deed::CallBack(r#"{"verdict":"success","note":"All is well."}"#) },
         ],
-        agent_hangs: false,
+        agent: Agent::Ends,
+        callers: &[],
         goal: Goal {
             runs: &["succeeded"],
             pull_requests: 1,
@@ -199,6 +285,8 @@ mod tests {
         for journey in &JOURNEYS {
             assert_eq!(find(journey.name).map(|found| found.about), Some(journey.about));
             assert!(!journey.goal.runs.is_empty(), "{} must end somewhere", journey.name);
+            let only_callers = journey.callers.iter().all(|caller| REAPER.contains(caller));
+            assert!(only_callers, "{} is swept at {:?}", journey.name, journey.callers);
         }
     }
 

@@ -2,15 +2,13 @@
 //! before the call or right after it, or with the answer lost; then the invariants are checked.
 //!
 //! `journey` says what is played, `scene` plays it, `engine` is what `http` steps call, `tap` records calls and strikes,
-//! `clock` lets time pass without waiting, `verdict` judges, `campaign` goes through all of it, `table` shows what came of it.
+//! `verdict` judges, `campaign` goes through all of it, `table` shows what came of it. The time between passes without waiting
+//! (`crate::clock`).
 
 mod campaign;
-mod clock;
 mod engine;
 pub mod journey;
 mod point;
-mod process;
-mod runs;
 mod scene;
 mod table;
 mod tap;

@@ -1,17 +1,15 @@
 //! One journey played once in a running stack, with or without a fault: people's steps, the time that must pass, and
 //! what came of it.
 
-use super::clock::Clock;
 use super::engine::Engine;
-use super::journey::{Deed, ENGINE, Journey, Step, When};
+use super::journey::{Agent, Deed, ENGINE, Journey, Step, When};
 use super::point::{Fault, Point};
-use super::runs::{StoredRun, runs_of};
 use super::tap::{Seen, Tap};
 use super::verdict::{self, Verdict};
+use crate::clock::{Clock, StoredRun, stored_runs};
 use crate::stack::forge::PERSON;
 use crate::stack::{Stack, StackConfig};
 use anyhow::Context as _;
-use jiff::Timestamp;
 use patchbay_domain::run::plan::StepStatus;
 use patchbay_testing::github::LocalGithub;
 use std::sync::Arc;
@@ -48,7 +46,7 @@ pub(super) struct Theatre {
 pub(super) struct Play {
     pub(super) seen: Seen,
     pub(super) verdict: Verdict,
-    /// How much time was left out until every run was over and had nothing left to do.
+    /// How much time was left out until every run was over with nothing left to do, and every task.
     pub(super) recovered: Duration,
     pub(super) took: Duration,
 }
@@ -94,7 +92,8 @@ impl Theatre {
         self.tap.start(fault);
         let ended = scene.unfold().await;
         let seen = self.tap.stop();
-        let mut verdict = verdict::judge(&self.stack, journey, &scene.owner, &scene.repository, scene.engine.calls()).await?;
+        let (runs, engine_calls) = (scene.runs().await?, scene.engine.calls());
+        let mut verdict = verdict::judge(&self.stack, journey, &runs, &scene.repository, engine_calls).await?;
         let recovered = ended.unwrap_or_else(|error| {
             verdict.violations.push(format!("{error:#}"));
             self.clock.passed().saturating_sub(passed)
@@ -115,14 +114,6 @@ struct Scene<'a> {
     installation: u64,
 }
 
-/// What must be waited for.
-enum Next {
-    /// A message can be received after this long.
-    Message(Duration),
-    /// The reaper's tick after this long finds something to do.
-    Tick(Duration),
-}
-
 impl<'a> Scene<'a> {
     /// An organisation with the App and one repository, known to the stack.
     async fn set(theatre: &'a Theatre, journey: &'a Journey, owner: String) -> anyhow::Result<Self> {
@@ -135,12 +126,12 @@ impl<'a> Scene<'a> {
         github.create_repository(&owner, "swept", &files)?;
         let repository = format!("{owner}/swept");
         let scene = Self { theatre, journey, github, engine, owner, repository, installation };
-        scene.rest().await?;
+        scene.rest(true).await?;
         Ok(scene)
     }
 
-    /// Everything from the first step until nothing is left to happen. Returns how much time was left out until the
-    /// runs were over: what passes after that is only spent messages coming once more.
+    /// Everything from the first step until nothing is left to happen. Returns how much time was left out until runs and
+    /// tasks were over: what passes after that is only spent messages coming once more.
     async fn unfold(&self) -> anyhow::Result<Duration> {
         let begun = self.theatre.clock.passed();
         let mut recovered = None;
@@ -149,25 +140,24 @@ impl<'a> Scene<'a> {
             while let Some(step) = steps.next_if(|step| step.when == When::AtOnce) {
                 self.perform(step).await?;
             }
-            self.rest().await?;
-            let now = Timestamp::now();
-            let runs = runs_of(&self.theatre.stack, &self.owner).await?;
-            if let Some(step) = steps.next_if(|step| self.is_time(step, &runs)) {
+            self.rest(steps.peek().is_none()).await?;
+            let runs = self.runs().await?;
+            let is_time = match steps.peek() {
+                Some(step) => self.is_time(step, &runs).await?,
+                None => false,
+            };
+            if let Some(step) = steps.next_if(|_| is_time) {
                 self.perform(step).await?;
                 continue;
             }
             let passed = self.theatre.clock.passed().saturating_sub(begun);
-            if steps.peek().is_none() && !runs.is_empty() && runs.iter().all(|stored| stored.is_over()) {
+            let all_over = !runs.is_empty() && runs.iter().all(StoredRun::is_over) && !self.theatre.stack.has_task();
+            if steps.peek().is_none() && all_over {
                 recovered.get_or_insert(passed);
             }
             anyhow::ensure!(passed < LONGEST, "not at rest after {LONGEST:?}: {}", story(&runs));
-            match self.next(&runs, now)? {
-                Some(Next::Message(after)) => self.pass(after).await?,
-                Some(Next::Tick(after)) => {
-                    self.pass(after).await?;
-                    // One that fails is in the function's log; the next comes a minute later.
-                    _ = self.theatre.stack.tick_at("run-reaper", self.theatre.clock.now()).await;
-                }
+            match self.theatre.clock.next(&self.theatre.stack, &runs).await? {
+                Some(next) => self.theatre.clock.pass_until(&self.theatre.stack, next).await?,
                 // What a step waits for will not come any more: people do it all the same.
                 None => match steps.next() {
                     Some(step) => self.perform(step).await?,
@@ -184,33 +174,60 @@ impl<'a> Scene<'a> {
             Deed::Label(name) => self.github.label(&self.repository, THREAD, PERSON, name),
             Deed::CallBack(answer) => self.engine.call_back(answer).await,
             Deed::Uninstall => self.github.uninstall_app(self.installation),
+            Deed::Push { path, content } => {
+                let files = [(path, content)];
+                self.github.push_commit(&self.repository, PERSON, "main", "Add a file", &files).map(drop)
+            }
+            Deed::LoseTaskSilently if self.theatre.stack.has_task() => self.theatre.tap.lose_tasks_silently().map_err(anyhow::Error::msg),
+            // What had to be lost is gone already.
+            Deed::LoseTaskSilently => Ok(()),
+            Deed::ForgetNextStop => {
+                self.theatre.tap.forget_next_stop();
+                Ok(())
+            }
+            Deed::LoseNextDelivery { status } => {
+                self.theatre.tap.lose_next_post(status);
+                Ok(())
+            }
         }
     }
 
+    /// This organisation's runs.
+    async fn runs(&self) -> anyhow::Result<Vec<StoredRun>> {
+        let mut runs = stored_runs(&self.theatre.stack).await?;
+        runs.retain(|stored| stored.run.repository.owner == self.owner);
+        Ok(runs)
+    }
+
     /// Whether a step's time has come, now that nothing is at work.
-    fn is_time(&self, step: &Step, runs: &[StoredRun]) -> bool {
-        match step.when {
+    async fn is_time(&self, step: &Step, runs: &[StoredRun]) -> anyhow::Result<bool> {
+        Ok(match step.when {
             When::AtOnce => true,
-            When::Settled => self.next(runs, Timestamp::now()).is_ok_and(|next| next.is_none()),
+            When::Settled => self.theatre.clock.next(&self.theatre.stack, runs).await?.is_none(),
             When::Working => {
                 let works = |text: &str| text.contains("⚙️");
                 self.theatre.stack.has_task() && self.github.comments(&self.repository, THREAD).iter().any(|comment| works(&comment.body))
             }
-            When::Waiting => runs.iter().filter_map(|stored| stored.run.active_step()).any(|(_, planned)| {
-                let is_parked = matches!(planned.status, StepStatus::Waiting { .. });
-                is_parked && self.engine.calls() > 0
-            }),
-        }
+            When::Waiting => {
+                let mut at_work = runs.iter().filter_map(|stored| stored.run.active_step());
+                at_work.any(|(_, planned)| matches!(planned.status, StepStatus::Waiting { .. }))
+            }
+        })
     }
 
     /// Waits until nothing is at work. An agent is waited for as well, unless it works until it is stopped.
-    async fn rest(&self) -> anyhow::Result<()> {
+    async fn rest(&self, steps_are_done: bool) -> anyhow::Result<()> {
+        let hangs = match self.journey.agent {
+            Agent::Ends => false,
+            Agent::HangsUntilAllIsDone => !steps_are_done,
+            Agent::Hangs => true,
+        };
         let stack = &self.theatre.stack;
         let deadline = Instant::now() + PATIENCE;
         let (mut quiet, mut calls) = (0, self.theatre.tap.count());
         loop {
             let (busy, task, count) = (stack.at_work().await, stack.has_task(), self.theatre.tap.count());
-            let still = busy.is_empty() && count == calls && (!task || (self.journey.agent_hangs && !stack.has_stopping_task()));
+            let still = busy.is_empty() && count == calls && (!task || (hangs && !stack.has_stopping_task()));
             quiet = if still { quiet + 1 } else { 0 };
             calls = count;
             if quiet >= if task { QUIET_LOOKS_WITH_TASK } else { QUIET_LOOKS } {
@@ -222,47 +239,6 @@ impl<'a> Scene<'a> {
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
-    }
-
-    /// What happens next if nobody does anything.
-    fn next(&self, runs: &[StoredRun], now: Timestamp) -> anyhow::Result<Option<Next>> {
-        let mut messages = Vec::new();
-        for queue in self.theatre.stack.working_queues() {
-            let queue = self.theatre.stack.aws().queue(queue.name()).context("the sweep needs the stack's own SQS")?;
-            messages.extend(queue.next_visible_in()?);
-        }
-        let tick = self.reason_to_tick(runs, now);
-        Ok(match (messages.into_iter().min(), tick) {
-            (Some(message), Some(tick)) if message <= tick => Some(Next::Message(message)),
-            (_, Some(tick)) => Some(Next::Tick(tick)),
-            (Some(message), None) => Some(Next::Message(message)),
-            (None, None) => None,
-        })
-    }
-
-    /// After how long the reaper will find something to do.
-    fn reason_to_tick(&self, runs: &[StoredRun], now: Timestamp) -> Option<Duration> {
-        let clock = &self.theatre.clock;
-        let due = runs.iter().filter_map(|stored| stored.due_at).min();
-        let due = due.map(|at| clock.until_minute(1, Duration::try_from(at.duration_since(now)).unwrap_or_default()));
-        let all_over = runs.iter().all(|stored| stored.run.state.is_terminal());
-        let orphan = (all_over && self.theatre.stack.has_task()).then(|| clock.until_minute(1, Duration::ZERO));
-        // What failed within the last minute may still be under way: the reaper leaves it alone.
-        let failed = self.has_failed_delivery().then(|| clock.until_minute(5, Duration::from_secs(60)));
-        [due, orphan, failed].into_iter().flatten().min()
-    }
-
-    /// Whether the last attempt to deliver some event failed.
-    fn has_failed_delivery(&self) -> bool {
-        let deliveries = self.github.deliveries();
-        let is_last = |index: usize, guid: &str| !deliveries.iter().skip(index + 1).any(|later| later.guid == guid);
-        let failed = |status: Option<u16>| status.is_some_and(|status| !(200..300).contains(&status));
-        deliveries.iter().enumerate().any(|(index, delivery)| failed(delivery.status_code) && is_last(index, &delivery.guid))
-    }
-
-    async fn pass(&self, by: Duration) -> anyhow::Result<()> {
-        // Times are kept in milliseconds here and in whole seconds there.
-        self.theatre.clock.pass(&self.theatre.stack, by + Duration::from_millis(5)).await
     }
 }
 

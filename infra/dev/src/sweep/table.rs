@@ -33,7 +33,7 @@ pub struct JourneyResult {
     pub struck: usize,
     /// Reruns in which the task was started again.
     pub retried: usize,
-    /// The longest time that had to pass until every run was over and had nothing left to do, seconds.
+    /// The longest time that had to pass until every run was over with nothing left to do, and every task, seconds.
     pub longest_seconds: u64,
     pub violations: Vec<Violation>,
 }

@@ -3,14 +3,15 @@
 //! One tap serves one stack: AWS, the local GitHub, the functions' URLs and the engine ask it before and after each call.
 
 use super::point::{Fault, Kind, Point};
-use super::process::{kill_now, owner_of};
-use crate::aws::{self, Aws, Call, Moment};
+use crate::aws::{self, Aws, AwsError, Call, Moment};
+use crate::stack::callers::{Callers, kill_now};
 use crate::stack::http::function_url::{UrlFault, UrlFaultHook};
-use crate::stack::lambda::Pool;
-use crate::stack::{STACK_NAME, Stack, StackConfig};
-use patchbay_testing::github as forge;
+use crate::stack::{STACK_NAME, Stack, StackConfig, TaskEventFault};
+use patchbay_testing::github::{self as forge, PostFault};
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
@@ -25,13 +26,15 @@ const LOST: &str = "The machine under the task failed";
 #[derive(Default)]
 pub(super) struct Tap {
     watch: Mutex<Watch>,
+    callers: Arc<Callers>,
     /// Known once the stack is up.
-    reach: OnceLock<Reach>,
-}
-
-struct Reach {
-    pools: Vec<Arc<Pool>>,
-    aws: Weak<Aws>,
+    aws: OnceLock<Weak<Aws>>,
+    /// Nobody hears that the next task ended.
+    silent_end: AtomicBool,
+    /// ECS says yes to the next StopTask, and forgets it.
+    deaf: AtomicBool,
+    /// What GitHub notes of the next webhook, which does not arrive.
+    lost_post: Mutex<Option<u16>>,
 }
 
 /// What is seen between `start` and `stop`.
@@ -66,13 +69,35 @@ impl Tap {
         config.faults = Some(tap.on_aws());
         config.forge_faults = Some(tap.on_forge());
         config.url_faults = Some(tap.on_urls());
+        config.task_event_faults = Some(tap.on_task_events());
+        config.post_faults = Some(tap.on_posts());
+        config.callers = Some(Arc::clone(&tap.callers));
         tap
     }
 
-    /// Lets the tap find the stack's processes.
+    /// Lets the tap find the stack's tasks.
     pub(super) fn connect(&self, stack: &Stack) {
         // A second stack with the same tap would be a mistake of this module alone.
-        _ = self.reach.set(Reach { pools: stack.pools().to_vec(), aws: Arc::downgrade(stack.aws()) });
+        _ = self.aws.set(Arc::downgrade(stack.aws()));
+    }
+
+    /// The machines under all tasks fail, and nobody hears of it.
+    ///
+    /// # Errors
+    /// When the stack is not up.
+    pub(super) fn lose_tasks_silently(&self) -> Result<(), String> {
+        self.silent_end.store(true, Ordering::Release);
+        self.lose_tasks()
+    }
+
+    /// ECS says yes to the next StopTask, and does nothing.
+    pub(super) fn forget_next_stop(&self) {
+        self.deaf.store(true, Ordering::Release);
+    }
+
+    /// The next webhook does not arrive; the forge's log has this status for it.
+    pub(super) fn lose_next_post(&self, status: u16) {
+        *self.lost_post.lock().unwrap_or_else(PoisonError::into_inner) = Some(status);
     }
 
     /// Begins to watch, and strikes at the point if one is named.
@@ -108,7 +133,8 @@ impl Tap {
             if tap.see(kind, moment == Moment::Before, kill).is_some() {
                 cut();
             }
-            None
+            let unheard = call.operation == "StopTask" && moment == Moment::Before && tap.deaf.swap(false, Ordering::AcqRel);
+            unheard.then(stopping)
         })
     }
 
@@ -137,6 +163,19 @@ impl Tap {
             let strike = tap.see(kind, moment == Moment::Before, || tap.lose_tasks())?;
             Some(if strike == Fault::DropResponse { UrlFault::Drop } else { UrlFault::Hang })
         })
+    }
+
+    fn on_task_events(self: &Arc<Self>) -> crate::stack::TaskEventHook {
+        let tap = Arc::clone(self);
+        Arc::new(move |event| {
+            let unheard = event["detail"]["lastStatus"] == "STOPPED" && tap.silent_end.swap(false, Ordering::AcqRel);
+            unheard.then_some(TaskEventFault::Lost)
+        })
+    }
+
+    fn on_posts(self: &Arc<Self>) -> forge::PostHook {
+        let tap = Arc::clone(self);
+        Arc::new(move |_| tap.lost_post.lock().unwrap_or_else(PoisonError::into_inner).take().map(PostFault::Refused))
     }
 
     fn is_on(&self) -> bool {
@@ -182,24 +221,29 @@ impl Tap {
 
     /// The function whose process made a request from there; whoever is none belongs to the task.
     fn caller_at(&self, peer: Option<SocketAddr>) -> String {
-        let (Some(reach), Some(peer)) = (self.reach.get(), peer) else { return TASK.to_owned() };
-        let owner = reach.pools.iter().find(|pool| owner_of(peer, &pool.pids()).is_some());
-        owner.map_or(TASK, |pool| pool.package()).to_owned()
+        let found = peer.and_then(|peer| self.callers.find(peer));
+        found.map_or(TASK, |(package, _)| package).to_owned()
     }
 
     fn kill_function(&self, package: &str, peer: Option<SocketAddr>) -> Result<(), String> {
-        let reach = self.reach.get().ok_or("the stack is not up")?;
-        let pool = reach.pools.iter().find(|pool| pool.package() == package).ok_or_else(|| format!("there is no function {package}"))?;
         let peer = peer.ok_or("the call has no address")?;
-        let pid = owner_of(peer, &pool.pids()).ok_or_else(|| format!("no process of {package} holds {peer}"))?;
+        let found = self.callers.find(peer).filter(|(owner, _)| *owner == package);
+        let (_, pid) = found.ok_or_else(|| format!("no process of {package} holds {peer}"))?;
         kill_now(pid).map_err(|error| format!("process {pid} cannot be killed: {error}"))
     }
 
     fn lose_tasks(&self) -> Result<(), String> {
-        let aws = self.reach.get().and_then(|reach| reach.aws.upgrade()).ok_or("the stack is not up")?;
+        let aws = self.aws.get().and_then(Weak::upgrade).ok_or("the stack is not up")?;
         aws.lose_tasks(LOST);
         Ok(())
     }
+}
+
+/// ECS's answer to a StopTask that it will not carry out. No error: an answer in place of the operation.
+fn stopping() -> AwsError {
+    let mut answer = AwsError::with_status(200, "", "");
+    answer.extra.insert("task".into(), json!({ "desiredStatus": "STOPPED" }));
+    answer
 }
 
 /// Ends the connection's task: its socket closes, nothing is sent.

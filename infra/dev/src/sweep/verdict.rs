@@ -1,9 +1,9 @@
 //! What a play came to: the journey's own goal, and the invariants.
 
 use super::journey::Journey;
-use super::runs::{StoredRun, runs_of};
 use crate::chaos::Evidence;
 use crate::chaos::invariants::{self, Rules};
+use crate::clock::StoredRun;
 use crate::stack::Stack;
 use anyhow::Context as _;
 use jiff::Timestamp;
@@ -22,20 +22,19 @@ pub(super) struct Verdict {
     pub(super) violations: Vec<String>,
 }
 
-/// Judges what a journey left behind; `engine_calls` is what the external engine had.
+/// Judges what a journey with these runs left behind; `engine_calls` is what the external engine had.
 ///
 /// # Errors
 /// When the stack cannot be looked at.
 pub(super) async fn judge(
     stack: &Stack,
     journey: &Journey,
-    owner: &str,
+    runs: &[StoredRun],
     repository: &str,
     engine_calls: usize,
 ) -> anyhow::Result<Verdict> {
     let github = stack.forge().local().context("the sweep needs the local GitHub")?;
-    let runs = runs_of(stack, owner).await?;
-    let mut violations = goal_missed(journey, github, repository, &runs);
+    let mut violations = goal_missed(journey, github, repository, runs);
     if engine_calls != journey.goal.engine_calls {
         violations.push(format!("the engine had {engine_calls} different calls, not {}", journey.goal.engine_calls));
     }

@@ -12,7 +12,8 @@ use sha2::{Digest, Sha256};
 /// The endpoint of deliveries that no forge sent.
 pub const ORDERS: &str = "patchbay";
 
-/// The order as the delivery that it is handled as.
+/// The order as the delivery that it is handled as. When it was given is not what makes it another one: a step gives its order
+/// again when it does not know whether it did.
 pub(super) fn delivery_of(order: &StartOrder) -> anyhow::Result<Delivery> {
     let json = serde_json::to_vec(order)?;
     Ok(Delivery {
@@ -22,7 +23,7 @@ pub(super) fn delivery_of(order: &StartOrder) -> anyhow::Result<Delivery> {
         event: kind(&order.detail).to_owned(),
         // A time to come would be listed under a day to come.
         received_at: order.at.min(Timestamp::now()),
-        body_sha256: hex::encode(Sha256::digest(&json)),
+        body_sha256: hex::encode(Sha256::digest(serde_json::to_vec(&StartOrder { at: Timestamp::UNIX_EPOCH, ..order.clone() })?)),
         body: to_inline(&compress(&json)),
     })
 }

@@ -71,7 +71,7 @@ impl Matcher {
                 GateClaim::Late { .. } => {}
             }
         }
-        let plan = self.plan_of(considered, event, gates.waits.clone(), not_before);
+        let plan = self.plan_of(scene, event, gates.waits.clone(), not_before);
         let run = match self.create_from(scene, id.clone(), plan).await {
             Ok(run) => run,
             Err(error) if matches!(error.downcast_ref(), Some(AwsError::TooLarge)) => return Ok(skipped(considered, texts::too_large())),
@@ -87,12 +87,16 @@ impl Matcher {
         Ok(Decision { run: Some(id.clone()), ..decision(considered, true, texts::started(&id, run.plan.as_ref())) })
     }
 
-    fn plan_of(&self, considered: &Considered<'_>, event: serde_json::Value, group: Option<String>, not_before: Option<Timestamp>) -> Plan {
-        let listening = considered.listening;
+    fn plan_of(&self, scene: &Scene<'_>, event: serde_json::Value, group: Option<String>, not_before: Option<Timestamp>) -> Plan {
+        let listening = scene.considered.listening;
         let workflow = &listening.ready.workflow;
         let named = WorkflowRef { name: workflow.name.clone(), source: listening.source, version: listening.version.to_owned() };
         let plan = Plan::new(named, workflow.steps.clone(), event, self.limits.deadline_seconds, self.limits.budget_microusd);
-        Plan { group, not_before, ..plan }
+        let depth = match &scene.event.detail {
+            Detail::Manual(manual) => manual.depth,
+            _ => 0,
+        };
+        Plan { group, not_before, depth, ..plan }
     }
 
     /// The run as it is in the table: made now, or by an earlier try at this delivery.
@@ -241,7 +245,7 @@ fn authority(reasons: &[Reason]) -> Authority {
 pub(super) fn again(plan: Plan) -> Plan {
     let steps = plan.steps.into_iter().map(|planned| planned.step).collect();
     let fresh = Plan::new(plan.workflow, steps, plan.event, plan.deadline_seconds, plan.budget_microusd);
-    Plan { group: plan.group, ..fresh }
+    Plan { group: plan.group, depth: plan.depth, ..fresh }
 }
 
 #[cfg(test)]

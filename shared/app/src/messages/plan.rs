@@ -27,9 +27,11 @@ pub(super) fn failed_step(run: &Run) -> String {
 /// What the steps did, one a line; empty for a run without a plan, and for a plan of one step.
 pub(super) fn step_list(run: &Run) -> String {
     let Some(plan) = run.plan.as_ref().filter(|plan| plan.steps.len() > 1) else { return String::new() };
-    let lines =
-        plan.steps.iter().enumerate().map(|(index, planned)| format!("{}. {}: {}\n", index + 1, step_name(planned), came_of(planned)));
-    format!("\n\n{}", lines.collect::<String>().trim_end())
+    let line = |(index, planned): (usize, &PlannedStep)| {
+        let ended_the_run = index == plan.at && run.state.is_terminal();
+        format!("{}. {}: {}\n", index + 1, step_name(planned), came_of(planned, ended_the_run))
+    };
+    format!("\n\n{}", plan.steps.iter().enumerate().map(line).collect::<String>().trim_end())
 }
 
 fn step_name(planned: &PlannedStep) -> String {
@@ -40,9 +42,11 @@ fn step_name(planned: &PlannedStep) -> String {
     }
 }
 
-fn came_of(planned: &PlannedStep) -> String {
+fn came_of(planned: &PlannedStep, ended_the_run: bool) -> String {
     match &planned.status {
         StepStatus::Pending => "not begun".to_owned(),
+        StepStatus::Active | StepStatus::Waiting { .. } if ended_the_run => "stopped".to_owned(),
+        StepStatus::Failed { .. } if ended_the_run => "failed".to_owned(),
         StepStatus::Active => "at work".to_owned(),
         StepStatus::Waiting { .. } => "waits to be called back".to_owned(),
         StepStatus::Skipped { why } => format!("skipped, because {why}"),

@@ -14,7 +14,7 @@ const MAX_PROMPT_BYTES: usize = 100_000;
 /// What the agent is asked.
 pub(super) fn request(scene: &Scene<'_>, step: &AgentStep) -> Result<AgentRequest, StepError> {
     let prompt = scene.render("prompt", &step.prompt)?;
-    let prompt = bounded(strip_hidden(prompt.trim()));
+    let prompt = bounded(strip_hidden(&prompt).trim().to_owned());
     if prompt.is_empty() {
         return Err(refused("`prompt` came to nothing. Skip the step with `if` when there is nothing to ask."));
     }

@@ -358,12 +358,12 @@ async fn a_start_by_name_starts_that_workflow_if_it_may_be_started_so() {
     let text = file("tidy", &["manual: {}"]) + &file("other", &["manual: {}", "push: {}"]).replace("workflows:\n", "");
     stage.configure(&(text + &file("auto", &["push: {}"]).replace("workflows:\n", ""))).await;
     for _ in 0..2 {
-        stage.start_by_name("manual-1", "tidy", 0).await;
+        assert_eq!(stage.start_by_name("manual-1", "tidy", 2).await.0, Handled::Done, "given again at another time, it is the same");
     }
     let runs = stage.runs_of("tidy");
     assert_eq!((runs.len(), stage.runs().len()), (1, 1 + stage.runs_of("other").len() + stage.runs_of("auto").len()));
     let plan = runs[0].plan.as_ref().unwrap();
-    assert_eq!((plan.event["kind"].as_str(), plan.event["inputs"]["k"].as_str()), (Some("manual"), Some("v")));
+    assert_eq!((plan.event["kind"].as_str(), plan.event["inputs"]["k"].as_str(), plan.depth), (Some("manual"), Some("v"), 2));
     assert_eq!(runs[0].request.requester.login, "patchbay[bot]");
 
     let before = stage.runs().len();

@@ -5,10 +5,12 @@
 use jiff::{SignedDuration, Timestamp};
 use patchbay_domain::event::{Actor, ActorKind, Repository, SubjectKind};
 use patchbay_domain::ids::{ConnectionId, DeliveryId, RunId, WorkspaceId};
+use patchbay_domain::run::Run;
 use patchbay_domain::run::apply::accept;
 use patchbay_domain::run::state::{NewRun, Request, ThreadRef};
-use patchbay_domain::run::{Input, Run, apply};
 use patchbay_domain::task::Mode;
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fmt::Write;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Deref;
@@ -21,49 +23,79 @@ pub(crate) fn much_later() -> Timestamp {
     NOW + SignedDuration::from_hours(24)
 }
 
-/// One saved state of the run, with the fingerprint of everything in it.
+/// One saved state of the run, or any other value of production's, with the fingerprint of everything in it: production
+/// types need neither `Hash` nor a cheap copy for this model's sake.
 #[derive(Clone)]
-pub(crate) struct Item {
-    run: Arc<Run>,
+pub(crate) struct Printed<T> {
+    value: Arc<T>,
     print: u64,
 }
 
-impl From<Run> for Item {
-    fn from(run: Run) -> Self {
-        let print = print_of(&run);
-        Self { run: Arc::new(run), print }
+/// The run as it is saved.
+pub(crate) type Item = Printed<Run>;
+
+impl<T: std::fmt::Debug> From<T> for Printed<T> {
+    fn from(value: T) -> Self {
+        let print = print_of(&value);
+        Self { value: Arc::new(value), print }
     }
 }
 
-impl Deref for Item {
-    type Target = Run;
-
-    fn deref(&self) -> &Run {
-        &self.run
+impl<T> Printed<T> {
+    /// Equal exactly if everything that the value shows of itself is.
+    pub(crate) fn print(&self) -> u64 {
+        self.print
     }
 }
 
-impl Hash for Item {
+impl<T> Deref for Printed<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+impl<T> Hash for Printed<T> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_u64(self.print);
     }
 }
 
-impl PartialEq for Item {
+impl<T> PartialEq for Printed<T> {
     fn eq(&self, other: &Self) -> bool {
         self.print == other.print
     }
 }
 
-impl std::fmt::Debug for Item {
+/// What `apply` makes of an item, and what a save writes besides: the same question comes up in thousands of situations.
+pub(crate) fn remembered(item: &Item, question: u64, answer: impl FnOnce(&Run) -> Run) -> Item {
+    thread_local! {
+        static KNOWN: RefCell<HashMap<(u64, u64), Item>> = RefCell::default();
+    }
+    let key = (item.print, question);
+    if let Some(known) = KNOWN.with_borrow(|known| known.get(&key).cloned()) {
+        return known;
+    }
+    let new = Item::from(answer(item));
+    KNOWN.with_borrow_mut(|known| known.insert(key, new.clone()));
+    new
+}
+
+impl<T: std::fmt::Debug> std::fmt::Debug for Printed<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let outbox: Vec<String> = self.outbox.iter().map(|p| format!("{}×{}", p.effect.name(), p.tries)).collect();
-        let holder = self.lease.as_ref().map(|lease| lease.holder.as_str());
-        write!(f, "{} attempt {} outbox {outbox:?} lease {holder:?}", self.state.name(), self.attempt)
+        self.value.fmt(f)
     }
 }
 
-/// A fingerprint of everything that `value` shows of itself: production types need no `Hash` for this model's sake.
+/// Where the run stands, in one line.
+pub(crate) fn summary(item: &Item) -> String {
+    let outbox: Vec<String> = item.outbox.iter().map(|p| format!("{}×{}", p.effect.name(), p.tries)).collect();
+    let lease = if item.lease.is_some() { "leased" } else { "free" };
+    format!("{} attempt {} outbox {outbox:?} {lease}", item.state.name(), item.attempt)
+}
+
+/// A fingerprint of everything that `value` shows of itself.
 pub(crate) fn print_of(value: &impl std::fmt::Debug) -> u64 {
     let mut printer = Printer(DefaultHasher::new());
     write!(printer, "{value:?}").expect("hashing does not fail");
@@ -77,12 +109,6 @@ impl Write for Printer {
         self.0.write(text.as_bytes());
         Ok(())
     }
-}
-
-/// The run once its task has started; its status comment is still to be written.
-pub(crate) fn running() -> Run {
-    let started = Input::TaskStarted { attempt: 1, arn: "arn:task/1".into() };
-    [Input::SlotsClaimed, started].iter().fold(accepted(), |run, input| apply(&run, input, NOW).next)
 }
 
 /// What the matcher creates.

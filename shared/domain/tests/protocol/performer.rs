@@ -1,15 +1,19 @@
 //! The performers, step by step as `Driver::drive` takes them: read, announce under a lease, perform, note, send on.
 //! Between any two steps a performer can crash, and everybody else can act.
 //!
-//! A save is refused if somebody else saved since the read. Instead of counting versions, which would make every state
-//! new, every save marks the others' reads as stale: the same condition, and no state twice.
+//! A save is refused if somebody else saved since the read, and what follows is done with what is saved now. So a performer
+//! need not remember what it read, except where saves overwrite, and for the side effect that it is making.
 
-use crate::item::{Item, NOW, much_later, print_of};
+use crate::item::{Item, NOW, Printed, much_later, print_of, remembered};
 use crate::protocol::{Answer, Protocol, Situation};
 use jiff::SignedDuration;
 use patchbay_domain::run::state::Lease;
 use patchbay_domain::run::{Input, PendingEffect, Place, Run, State, TaskEnd, apply};
-use std::hash::{Hash, Hasher};
+
+/// The holder of the lease in the item, whoever it is: who it is, the performers know.
+const HOLDER: &str = "holder";
+/// Whoever does not hold it.
+const NOT_THE_HOLDER: &str = "other";
 
 /// What woke a performer; it goes back to the queue when the performer crashes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,28 +43,21 @@ pub(crate) enum Performer {
 #[derive(Clone, Debug, PartialEq, Hash)]
 pub(crate) struct Drive {
     pub(crate) message: Message,
-    pub(crate) holder: String,
-    /// The item as this performer last read or saved it.
-    read: Item,
-    /// Somebody else saved the item since.
-    pub(crate) stale: bool,
+    /// The lease in the item is this one's.
+    pub(crate) holds: bool,
+    /// The item as this performer last read or saved it, where saves overwrite: else the one that is saved now.
+    read: Option<Item>,
     pub(crate) step: Step,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub(crate) enum Step {
     /// The item is read; nothing is announced yet.
     Read,
-    /// The try is announced; the side effect is not made.
-    Announced(PendingEffect),
+    /// The try of this run's effect is announced; the side effect is not made.
+    Announced { run: Item, pending: Printed<PendingEffect> },
     /// The side effect is made, and this came of it; it is not noted.
-    Performed(Input),
-}
-
-impl Hash for Step {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(print_of(self));
-    }
+    Performed(Printed<Input>),
 }
 
 impl Performer {
@@ -74,14 +71,14 @@ impl Performer {
         }
     }
 
-    pub(crate) fn holds(&self, lease: &Lease) -> bool {
-        matches!(self, Performer::Driving(drive) if drive.holder == lease.holder)
+    pub(crate) fn holds(&self) -> bool {
+        matches!(self, Performer::Driving(Drive { holds: true, .. }))
     }
 
     /// Whether the next step is the one that touches the outside.
     pub(crate) fn announced(&self) -> Option<&PendingEffect> {
         match self {
-            Performer::Driving(Drive { step: Step::Announced(pending), .. }) => Some(pending),
+            Performer::Driving(Drive { step: Step::Announced { pending, .. }, .. }) => Some(pending),
             _ => None,
         }
     }
@@ -106,17 +103,13 @@ impl Situation {
     }
 
     fn start_driving(&mut self, performer: usize, message: Message) {
-        let holder = self.fresh_holder();
-        self.performers[performer] = Performer::Driving(Drive { message, holder, read: self.item.clone(), stale: false, step: Step::Read });
+        let read = self.read_by_hand();
+        self.performers[performer] = Performer::Driving(Drive { message, holds: false, read, step: Step::Read });
     }
 
-    /// A name that no lease and no performer bears, as random ones do not.
-    fn fresh_holder(&self) -> String {
-        let taken = |name: &str| {
-            self.item.lease.as_ref().is_some_and(|lease| lease.holder == name)
-                || self.performers.iter().any(|p| matches!(p, Performer::Driving(drive) if drive.holder == name))
-        };
-        ["a", "b", "c", "d", "e"].into_iter().find(|name| !taken(name)).expect("more names than performers").to_owned()
+    /// What a performer remembers of a read.
+    fn read_by_hand(&self) -> Option<Item> {
+        (!self.saves_by_version).then(|| self.item.clone())
     }
 
     /// The next step of a performer that is at work. `answer` matters only where the outside is touched.
@@ -140,37 +133,44 @@ impl Situation {
         match &drive.step {
             Step::Read => self.begin(protocol, performer, &drive, None),
             Step::Performed(input) => self.begin(protocol, performer, &drive, Some(input)),
-            Step::Announced(pending) => {
-                let answered = self.world.perform(&drive.read, pending, protocol.looks_up);
+            Step::Announced { run, pending } => {
+                let answered = self.world.perform(run, pending, protocol.looks_up);
                 let came = match answer {
                     Answer::Arrives => answered,
                     Answer::IsLost => Input::Postponed { effect: pending.effect, retry_at: NOW },
                 };
-                self.performers[performer] = Performer::Driving(Drive { step: Step::Performed(came), ..drive });
+                self.performers[performer] = Performer::Driving(Drive { step: Step::Performed(came.into()), ..drive });
             }
         }
     }
 
     /// `Driver::begin`: in one write what the last effect came to, the next effect announced, the lease.
-    fn begin(&mut self, protocol: &Protocol, performer: usize, drive: &Drive, came: Option<&Input>) {
-        let read = if drive.stale && self.saves_by_version { self.item.clone() } else { drive.read.clone() };
+    fn begin(&mut self, protocol: &Protocol, performer: usize, drive: &Drive, came: Option<&Printed<Input>>) {
+        let read = drive.read.as_ref().unwrap_or(&self.item).clone();
         let now = if self.lease_is_over { much_later() } else { NOW };
-        let other = read.leased_to_other(&drive.holder, now).is_some();
+        let other = read.leased_to_other(if drive.holds { HOLDER } else { NOT_THE_HOLDER }, now).is_some();
         if other && came.is_none() {
             self.performers[performer] = Performer::Idle;
             return;
         }
-        let mut after = came.map_or_else(|| (*read).clone(), |input| apply(&read, input, NOW).next);
-        let pending = if other { None } else { announce(&mut after, protocol.places[performer]) };
-        if !other {
-            let lease = || Lease { holder: drive.holder.clone(), until: NOW + SignedDuration::from_mins(2) };
-            after.lease = pending.is_some().then(lease);
-        }
-        let saved = self.save(performer, after);
+        let place = protocol.places[performer];
+        let question = print_of(&("begin", place, other, came.map(Printed::print)));
+        let after = remembered(&read, question, |read| {
+            let mut after = came.map_or_else(|| read.clone(), |input| apply(read, input, NOW).next);
+            let announced = !other && announce(&mut after, place);
+            if !other {
+                after.lease = announced.then(|| Lease { holder: HOLDER.into(), until: NOW + SignedDuration::from_mins(2) });
+            }
+            after
+        });
+        // What is announced is the first of what could be done, counted once more.
+        let pending = if other { None } else { after.next_effect(place, NOW).cloned() };
+        self.save(performer, after.clone(), !other);
+        let holds = pending.is_some();
         self.performers[performer] = match pending {
             Some(pending) => {
-                let step = Step::Announced(pending);
-                Performer::Driving(Drive { read: saved, stale: false, step, ..drive.clone() })
+                let step = Step::Announced { run: seen_by_effects(&after), pending: seen_of(pending).into() };
+                Performer::Driving(Drive { message: drive.message, holds, read: self.read_by_hand(), step })
             }
             None if other => Performer::Idle,
             None => Performer::Sending { message: drive.message },
@@ -181,15 +181,18 @@ impl Situation {
         }
     }
 
-    fn save(&mut self, performer: usize, after: Run) -> Item {
-        let after = Item::from(after);
-        if after == self.item {
-            return after;
+    /// Saves what a performer made of the item. One that writes the lease takes it from whoever had it.
+    fn save(&mut self, performer: usize, after: Item, writes_lease: bool) {
+        if writes_lease {
+            let takes = after.lease.is_none() || !self.performers[performer].holds();
+            self.lease_is_over &= !takes;
+            for (index, other) in self.performers.iter_mut().enumerate() {
+                if let Performer::Driving(drive) = other {
+                    drive.holds &= index == performer;
+                }
+            }
         }
-        let taken = after.lease.as_ref().map(|lease| &lease.holder) != self.item.lease.as_ref().map(|lease| &lease.holder);
-        self.lease_is_over &= !taken;
-        self.become_item(after, Some(performer));
-        self.item.clone()
+        self.become_item(after);
     }
 
     /// `Dispatch::tell`: applied to whatever is saved, whoever holds the lease; what follows is sent on.
@@ -198,39 +201,50 @@ impl Situation {
     }
 
     pub(crate) fn tell_at(&mut self, input: &Input, now: jiff::Timestamp) {
-        let transition = apply(&self.item, input, now);
-        if transition.changed {
-            self.become_item(Item::from(Run { updated_at: NOW, ..transition.next }), None);
+        let after = remembered(&self.item, print_of(&("tell", input, now)), |run| {
+            let transition = apply(run, input, now);
+            if transition.changed { Run { updated_at: NOW, ..transition.next } } else { run.clone() }
+        });
+        if after != self.item {
+            self.become_item(after);
             self.forward();
         }
     }
 
-    fn become_item(&mut self, item: Item, saver: Option<usize>) {
+    fn become_item(&mut self, item: Item) {
         self.unchanged_end &= !self.item.state.is_terminal() || self.item.state == item.state;
         self.item = item;
-        for (index, performer) in self.performers.iter_mut().enumerate() {
-            if let Performer::Driving(drive) = performer {
-                drive.stale |= Some(index) != saver;
-                // A refused save is followed by a read: what was read before matters only where it is being acted on.
-                if self.saves_by_version && !matches!(drive.step, Step::Announced(_)) {
-                    drive.stale = false;
-                    drive.read = self.item.clone();
-                }
-            }
-        }
     }
 
     /// `Dispatch::forward`: wakes every place that has something to do.
     pub(crate) fn forward(&mut self) {
-        self.launch_message |= self.has_launcher && self.item.outbox.iter().any(|p| p.place == Place::Launch);
+        self.launch_message |= self.item.outbox.iter().any(|p| p.place == Place::Launch);
         self.results_message |= self.item.outbox.iter().any(|p| p.place == Place::Results);
     }
 }
 
-/// Counts the next effect's try and gives it.
-fn announce(run: &mut Run, place: Place) -> Option<PendingEffect> {
-    let effect = run.next_effect(place, NOW)?.effect;
-    let pending = run.outbox.iter_mut().find(|p| p.effect == effect)?;
-    pending.tries += 1;
-    Some(pending.clone())
+/// Of the run as it was at the announcement, what side effects depend on here: situations that differ in the rest are one.
+fn seen_by_effects(item: &Item) -> Item {
+    remembered(item, print_of(&"effects"), |run| Run {
+        state: State::Starting,
+        outbox: Vec::new(),
+        lease: None,
+        task: None,
+        deadline_at: None,
+        status_at: None,
+        result_key: None,
+        ..run.clone()
+    })
+}
+
+/// Of an announced effect: which it is, and whether it is the first try.
+fn seen_of(pending: PendingEffect) -> PendingEffect {
+    PendingEffect { tries: pending.tries.min(2), decided_after: 0, not_before: None, ..pending }
+}
+
+/// Counts the try of the next effect, if there is one.
+fn announce(run: &mut Run, place: Place) -> bool {
+    let Some(effect) = run.next_effect(place, NOW).map(|pending| pending.effect) else { return false };
+    let pending = run.outbox.iter_mut().find(|pending| pending.effect == effect);
+    pending.map(|pending| pending.tries += 1).is_some()
 }

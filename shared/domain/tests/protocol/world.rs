@@ -39,11 +39,6 @@ pub(crate) fn arn(attempt: u32) -> String {
 }
 
 impl World {
-    /// Slots are held, and the task of this attempt is at work.
-    pub(crate) fn with_task(attempt: u32) -> Self {
-        Self { slots_held: true, tasks: BTreeMap::from([(attempt, Task::Alive)]), ..Self::default() }
-    }
-
     /// Performs one effect for the run as it was when the try was announced, and gives what production would say of it.
     /// `looks_up` is false in the mutated protocol that trusts that there was no earlier try.
     pub(crate) fn perform(&mut self, run: &Run, pending: &PendingEffect, looks_up: bool) -> Input {

@@ -70,6 +70,8 @@ pub enum PostFault {
     Late,
     /// It arrives, and its answer is lost: the log says that it timed out.
     Unanswered,
+    /// It does not arrive; the log has this status for it.
+    Refused(u16),
 }
 
 /// Asked before every webhook; `None` posts it once, in turn.

@@ -48,7 +48,10 @@ async fn deliver_one(store: &Store, client: &reqwest::Client, id: u64, fault: Op
     if fault == Some(PostFault::Twice) {
         deliver(client, &delivery, payload.clone()).await;
     }
-    let mut outcome = deliver(client, &delivery, payload).await;
+    let mut outcome = match fault {
+        Some(PostFault::Refused(status)) => not_sent(status),
+        _ => deliver(client, &delivery, payload).await,
+    };
     if fault == Some(PostFault::Unanswered) {
         (outcome.status, outcome.status_code) = ("timed out".to_owned(), 504);
     }
@@ -58,6 +61,18 @@ async fn deliver_one(store: &Store, client: &reqwest::Client, id: u64, fault: Op
             delivery.outcome = Some(outcome);
         }
     });
+}
+
+/// What the log says of a webhook that did not arrive.
+fn not_sent(status_code: u16) -> Outcome {
+    Outcome {
+        delivered_at: Timestamp::now(),
+        seconds: 0.0,
+        status: format!("Invalid HTTP Response: {status_code}"),
+        status_code,
+        response_headers: Default::default(),
+        response_body: String::new(),
+    }
 }
 
 async fn deliver(client: &reqwest::Client, delivery: &Delivery, payload: Vec<u8>) -> Outcome {

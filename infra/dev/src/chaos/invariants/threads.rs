@@ -112,7 +112,10 @@ fn claimed_by_steps<'a>(run: &'a Run, branches: &[OwnBranch]) -> Vec<&'a str> {
         StepStatus::Succeeded { outputs } => Some((outputs.get("branch")?, outputs.get("pull_request")?.as_str())),
         _ => None,
     });
-    claimed.filter(|(branch, number)| !number.is_empty() && branches.iter().any(|own| own.name == **branch)).map(|(_, number)| number).collect()
+    claimed
+        .filter(|(branch, number)| !number.is_empty() && branches.iter().any(|own| own.name == **branch))
+        .map(|(_, number)| number)
+        .collect()
 }
 
 /// What is left of a run's writing: one pull request of a change that succeeded, none that is open of any other.
@@ -137,7 +140,9 @@ fn pull_requests(run: &Run, home: Option<&RepositoryEvidence>, rules: &Rules, no
         {
             note(Invariant::I2, format!("{} says that it opened #{number}, and has opened {numbers:?}", run.id));
         }
-        State::Succeeded { outcome: Outcome::PullRequest { updated: true, .. } | Outcome::Answer } if run.plan.is_none() && !own.is_empty() => {
+        State::Succeeded { outcome: Outcome::PullRequest { updated: true, .. } | Outcome::Answer }
+            if run.plan.is_none() && !own.is_empty() =>
+        {
             note(Invariant::I2, format!("{} should open nothing, and opened {}", run.id, numbers.join(", ")));
         }
         State::Failed { .. } | State::Cancelled { .. } if rules.at_rest && to_be_retracted() && may_still_write(run) => {

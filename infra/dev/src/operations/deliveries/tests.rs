@@ -48,9 +48,9 @@ fn what_is_kept_is_counted_as_dynamodb_does() {
     // pk 2+13, sk 2+5, done 4+1, ttl 3+6
     assert_eq!(size(&rows()[0]), 36);
     let cost = stored("github#app#d1", &rows()).unwrap().cost;
-    assert_eq!((cost.rows, cost.write_units), (4, 3 + 1 + 3 + 2));
+    assert_eq!((cost.rows, cost.write_units), (4, 3 + 2 + 3 + 2));
     let long = item("github#app#d1", "payload", &[("body", AttributeValue::B(Blob::new(vec![0; 3000])))]);
-    assert_eq!(write_units(&long), 3);
+    assert_eq!(write_units(&long), 6);
 }
 
 #[test]

@@ -84,7 +84,7 @@ impl Stage {
     /// A run of a workflow with these steps (YAML, a list), accepted; nothing of it has been done.
     pub(crate) async fn planned(&self, about: &About, steps: &str) -> Run {
         let file = format!(
-            "workflows:\n  docs:\n    on: [issues, manual]\n    steps:\n{}\n  other: {{ on: manual, steps: [{{ file: {{ path: x }} }}] }}",
+            "workflows:\n  docs:\n    on: pull_request\n    steps:\n{}\n  other: {{ on: manual, steps: [{{ file: {{ path: x }} }}] }}",
             indented(steps)
         );
         let read = workflow::read(&file).unwrap_or_else(|problems| panic!("{problems}\n{file}"));
@@ -361,8 +361,9 @@ async fn a_launcher_that_died_in_a_step_is_followed_by_one_that_looks_first() {
     let stage = Stage::set().await;
     let run = stage.planned(&issue(stage.new_issue()), "- comment: { body: b }").await;
     stage.forge.fault("create_comment", Fault::Die);
+    let launcher = stage.launcher();
     tokio::select! {
-        _ = stage.launcher().handle_message(message(&run), ends_at()) => panic!("it lives"),
+        _ = launcher.handle_message(message(&run), ends_at()) => panic!("it lives"),
         () = stage.forge.happened() => {}
     }
     stage.time_passes(&run).await;

@@ -150,7 +150,7 @@ async fn a_check_is_written_once_with_its_annotations() {
     assert_eq!(checks[0].annotations.iter().map(|a| (a.path.as_str(), a.message.as_str())).collect::<Vec<_>>(), [("README.md", "hallo")]);
     assert!(checks[0].summary.contains("`@robin`") && checks[0].summary.contains("1 line of `annotations`"), "{}", checks[0].summary);
     assert_eq!(outputs(&run, 0)["id"], checks[0].id.to_string());
-    let run = stage.played(&commit(&sha), "- check: { name: X, conclusion: 'good', summary: s }").await;
+    let run = stage.played(&commit(&sha), "- check: { name: X, conclusion: \"{{ 'good' }}\", summary: s }").await;
     assert!(failure(&run).detail.contains("`good`") && failure(&run).detail.contains("`action_required`"), "{}", failure(&run).detail);
 }
 
@@ -162,7 +162,9 @@ async fn a_step_that_fits_no_event_of_its_kind_says_what_is_missing() {
     let run = stage.edit(&run, |run| run.thread = None).await;
     let run = stage.play(&run).await;
     assert!(failure(&run).detail.contains("Say with `number`"), "{}", failure(&run).detail);
-    let run = stage.planned(&commit(&sha), "- { if: 'true', check: { name: X, conclusion: success, summary: s, sha: '' } }").await;
+    let run = stage
+        .planned(&commit(&sha), "- { if: 'true', check: { name: X, conclusion: success, summary: s, sha: '{{ event.label }}' } }")
+        .await;
     let run = stage.play(&run).await;
     assert!(failure(&run).detail.contains("`sha` came to nothing"), "{}", failure(&run).detail);
 }

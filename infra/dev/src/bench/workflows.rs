@@ -1,16 +1,18 @@
-//! What deciding about an event costs, as ratios within one run: with more and more workflows in other repositories, with more
-//! of them in the same one, and beside bare regular expressions. Machines and builds differ; these ratios hardly do.
+//! Deciding about an event, as ratios within one run: with more and more workflows in other repositories, with more of them in
+//! the same one, and filter patterns beside bare regular expressions. Nothing is spawned for it: it is the domain's own code.
 
+use super::Bench;
+use super::figure::Figure;
 use patchbay_domain::event::{Actor, ActorKind, Detail, Event, Provider, Push};
 use patchbay_domain::ids::{ConnectionId, DeliveryId};
 use patchbay_domain::trigger::{ChangedPaths, EventKind, Facts, Filters, Pattern, Permission, Trigger};
 use patchbay_domain::workflow::{CompiledConfiguration, Configuration, Workflow};
 use regex::bytes::Regex;
-use serde::Serialize;
 use std::collections::HashMap;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+const PART: &str = "workflows";
 /// Workflows of a repository that is not the event's.
 const WORKFLOWS_EACH: usize = 10;
 /// The best of so many batches counts: everything else on the machine only adds.
@@ -28,32 +30,12 @@ const PAIRS: [(&str, &str); 4] = [
 /// What they are matched with.
 const TEXTS: [&str; 6] = ["main", "releases/10/beta", "docs/guide/install.md", "v1.12.3", "packages/core/src/lib/index.ts", "docs/a.txt"];
 
-/// One number, and what it may be at most.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Figure {
-    pub name: String,
-    pub value: f64,
-    /// `×` or `µs`.
-    pub unit: &'static str,
-    /// `None` if it is only told.
-    pub target: Option<f64>,
-    /// What it was measured beside, or how.
-    pub beside: String,
+pub(super) async fn measure(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
+    bench.say("workflows: deciding about events");
+    Ok(tokio::task::spawn_blocking(measure_all).await?)
 }
 
-impl Figure {
-    fn ratio(name: String, value: f64, target: f64, beside: &str) -> Self {
-        Self { name, value, unit: "×", target: Some(target), beside: beside.to_owned() }
-    }
-
-    /// Whether it keeps its target; one without does.
-    pub fn is_kept(&self) -> bool {
-        self.target.is_none_or(|target| self.value <= target)
-    }
-}
-
-/// Measures everything, in a few seconds.
-pub fn measure() -> Vec<Figure> {
+fn measure_all() -> Vec<Figure> {
     let mut figures = beside_other_repositories(&[10, 100, 1_000, 10_000, 100_000]);
     figures.extend(within_a_repository(&[1, 10, 50]));
     figures.push(patterns_beside_regex());
@@ -83,7 +65,7 @@ fn beside_other_repositories(counts: &[usize]) -> Vec<Figure> {
             continue;
         };
         let name = format!("one event, {count} workflows in other repositories");
-        figures.push(Figure::ratio(name, nanos / least, 2.0, &format!("{} workflows", counts[0])));
+        figures.push(Figure::at_most(PART, name, nanos / least, "×", 2.0).beside(format!("{} workflows", counts[0])));
     }
     figures
 }
@@ -99,19 +81,14 @@ fn within_a_repository(counts: &[usize]) -> Vec<Figure> {
             black_box(compiled.decide_all(black_box(&event), &facts));
         });
         let each = nanos / *count as f64;
-        figures.push(Figure {
-            name: format!("one event, {count} of its repository's workflows"),
-            value: nanos / 1_000.0,
-            unit: "µs",
-            target: None,
-            beside: "paths, branches and authors of each".to_owned(),
-        });
+        let name = format!("one event, {count} of its repository's workflows");
+        figures.push(Figure::listed(PART, name, nanos / 1_000.0, "µs").beside("paths, branches and authors of each"));
         let Some(single) = first else {
             first = Some(each);
             continue;
         };
         let name = format!("each of {count} workflows in the same repository");
-        figures.push(Figure::ratio(name, each / single, 1.5, "a single one"));
+        figures.push(Figure::at_most(PART, name, each / single, "×", 1.5).beside("a single one"));
     }
     figures
 }
@@ -129,7 +106,7 @@ fn patterns_beside_regex() -> Figure {
             black_box(expression.is_match(black_box(text.as_bytes())));
         }
     });
-    Figure::ratio("matching a filter pattern".to_owned(), ours / floor, 1.5, "the same as a bare regular expression")
+    Figure::at_most(PART, "matching a filter pattern", ours / floor, "×", 1.5).beside("the same as a bare regular expression")
 }
 
 fn pairs() -> (Vec<Pattern>, Vec<Regex>) {
@@ -238,13 +215,5 @@ mod tests {
             }
         }
         assert_eq!(matched, 4, "each matches something");
-    }
-
-    #[test]
-    fn a_figure_without_a_target_keeps_it() {
-        let mut figure = Figure::ratio("x".to_owned(), 2.1, 2.0, "y");
-        assert!(!figure.is_kept());
-        figure.target = None;
-        assert!(figure.is_kept());
     }
 }

@@ -1,12 +1,36 @@
-//! Which process is at the other end of a loopback connection, found in /proc as `ss -p` does it.
+//! Who makes a call: the function process at the other end of a loopback connection, found in /proc as `ss -p` does it,
+//! and its end by kill -9. What to kill and when is the business of whoever hooks into calls.
 
+use super::lambda::Pool;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fs;
 use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+
+/// The processes of a stack's functions, for hooks that are asked at their calls. Knows nobody until the stack is up.
+#[derive(Default)]
+pub struct Callers {
+    pools: OnceLock<Vec<Arc<Pool>>>,
+}
+
+impl Callers {
+    /// The stack is up, and these are its functions. Only the first stack counts.
+    pub(super) fn are(&self, pools: &[Arc<Pool>]) {
+        _ = self.pools.set(pools.to_vec());
+    }
+
+    /// The package and the process of the function that holds the connection's end `peer`; `None`: no function does.
+    pub fn find(&self, peer: SocketAddr) -> Option<(&str, u32)> {
+        let pools = self.pools.get()?;
+        let owner = owner_of(peer, &pools.iter().flat_map(|pool| pool.pids()).collect::<Vec<_>>())?;
+        let pool = pools.iter().find(|pool| pool.pids().contains(&owner))?;
+        Some((pool.package(), owner))
+    }
+}
 
 /// The process among `pids` that holds the connection's end `peer`; `None` where there is no /proc.
-pub(super) fn owner_of(peer: SocketAddr, pids: &[u32]) -> Option<u32> {
+fn owner_of(peer: SocketAddr, pids: &[u32]) -> Option<u32> {
     let inode = ["/proc/net/tcp", "/proc/net/tcp6"].iter().find_map(|table| find_inode(&fs::read_to_string(table).ok()?, peer))?;
     let socket = format!("socket:[{inode}]");
     let holds = |pid: &u32| {
@@ -20,7 +44,7 @@ pub(super) fn owner_of(peer: SocketAddr, pids: &[u32]) -> Option<u32> {
 ///
 /// # Errors
 /// What the system says, above all that there is no such process.
-pub(super) fn kill_now(pid: u32) -> nix::Result<()> {
+pub fn kill_now(pid: u32) -> nix::Result<()> {
     kill(Pid::from_raw(i32::try_from(pid).unwrap_or(i32::MAX)), Signal::SIGKILL)
 }
 

@@ -2,9 +2,15 @@
 //! that much into the past.
 //!
 //! Leases, due times, visibility timeouts and schedules keep their deployed lengths and their relations to each other; only
-//! the waiting between them is left out. It is for moments at which nothing is at work.
+//! the waiting between them is left out. It is for moments at which nothing is at work. `next` says what comes next in a
+//! stack, `stored` what its tables say. Sweeps and chaos runs pass their time with it.
 
-use super::runs::stored_run;
+mod next;
+mod stored;
+
+pub use next::Next;
+pub use stored::{StoredRun, claims, stored_runs};
+
 use crate::stack::Stack;
 use anyhow::Context as _;
 use jiff::{SignedDuration, Timestamp};
@@ -12,26 +18,27 @@ use serde_json::{Map, Value, json};
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Duration;
+use stored::stored_run;
 
 /// A stack's clock.
 #[derive(Default)]
-pub(super) struct Clock {
+pub struct Clock {
     passed: Mutex<Duration>,
 }
 
 impl Clock {
     /// What a clock on the wall would show if all the time had really passed.
-    pub(super) fn now(&self) -> Timestamp {
+    pub fn now(&self) -> Timestamp {
         Timestamp::now() + self.passed()
     }
 
     /// How much time was left out.
-    pub(super) fn passed(&self) -> Duration {
+    pub fn passed(&self) -> Duration {
         *self.passed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Until the next minute that is a multiple of `minutes`: when a schedule ticks.
-    pub(super) fn until_minute(&self, minutes: i64, not_before: Duration) -> Duration {
+    fn until_minute(&self, minutes: i64, not_before: Duration) -> Duration {
         let from = self.now() + not_before;
         let step = minutes * 60;
         let next = (from.as_second() / step + 1) * step;
@@ -42,24 +49,15 @@ impl Clock {
     ///
     /// # Errors
     /// When the stack's stores fail.
-    pub(super) async fn pass(&self, stack: &Stack, by: Duration) -> anyhow::Result<()> {
+    pub async fn pass(&self, stack: &Stack, by: Duration) -> anyhow::Result<()> {
         *self.passed.lock().unwrap_or_else(PoisonError::into_inner) += by;
-        stack.aws().change_items(&table(stack, "TABLE_RUNS")?, |item| earlier_run(item, by)).await?;
-        stack.aws().change_items(&table(stack, "TABLE_DELIVERIES")?, |item| earlier_claim(item, by)).await?;
-        stack.forge().local().context("the sweep needs the local GitHub")?.pass_time(by);
+        stack.aws().change_items(stack.table("TABLE_RUNS")?, |item| earlier_run(item, by)).await?;
+        stack.aws().change_items(stack.table("TABLE_DELIVERIES")?, |item| earlier_claim(item, by)).await?;
+        stack.forge().local().context("time passes only with the local GitHub")?.pass_time(by);
         // Last: it wakes the pollers.
         stack.aws().pass_time_for_queues(by)?;
         Ok(())
     }
-}
-
-/// The table that functions find in this variable.
-///
-/// # Errors
-/// When no function has it.
-pub(super) fn table(stack: &Stack, variable: &str) -> anyhow::Result<String> {
-    let named = stack.template().functions.iter().find_map(|function| function.environment.get(variable));
-    named.cloned().with_context(|| format!("no function of the template has {variable}"))
 }
 
 /// A run's row this much earlier: its due time, and every time in the run itself.
