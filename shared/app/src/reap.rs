@@ -55,12 +55,13 @@ impl Reaper {
     }
 
     /// One sweep. An error in one part does not keep the others from being done; the first is returned at the end.
-    /// What is done every few minutes counts by `scheduled_at`, which never skips a minute as `now` may.
+    /// What is done at certain minutes (the forge's log, workflows' schedules) counts by `scheduled_at`, which never skips a minute as
+    /// `now` may.
     pub async fn sweep_scheduled(&self, scheduled_at: Timestamp, now: Timestamp) -> anyhow::Result<Sweep> {
         let due = self.look_at_due_runs(now).await;
         let orphans = self.stop_orphans(now).await;
         let redelivered = self.recover_deliveries(scheduled_at, now).await;
-        let scheduled = self.start_schedules(now).await;
+        let scheduled = self.start_schedules(scheduled_at).await;
         let sweep = Sweep {
             due: *due.as_ref().unwrap_or(&0),
             orphans: *orphans.as_ref().unwrap_or(&0),
