@@ -162,7 +162,9 @@ async fn a_step_that_fits_no_event_of_its_kind_says_what_is_missing() {
     let run = stage.edit(&run, |run| run.thread = None).await;
     let run = stage.play(&run).await;
     assert!(failure(&run).detail.contains("Say with `number`"), "{}", failure(&run).detail);
-    let run = stage.planned(&commit(&sha), "- { if: 'true', check: { name: X, conclusion: success, summary: s, sha: '{{ event.label }}' } }").await;
+    let run = stage
+        .planned(&commit(&sha), "- { if: 'true', check: { name: X, conclusion: success, summary: s, sha: '{{ event.label }}' } }")
+        .await;
     let run = stage.play(&run).await;
     assert!(failure(&run).detail.contains("`sha` came to nothing"), "{}", failure(&run).detail);
 }
