@@ -1,10 +1,11 @@
 //! R44: every role allows exactly what its function uses. That the roles suffice, every journey proves: the local stack
 //! refuses what they do not allow. Here one stack plays all journeys, and what none of them used must be reviewed.
 //!
-//! `journeys` holds what is played, `reviewed` what cannot be played and why it is allowed all the same.
+//! `journeys` and `workflows` hold what is played, `reviewed` what cannot be played and why it is allowed all the same.
 
 mod journeys;
 mod reviewed;
+mod workflows;
 
 use crate::world::World;
 use anyhow::Result;

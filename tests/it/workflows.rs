@@ -1,7 +1,7 @@
 //! Workflows of a repository's own file, through the real binaries: what starts them, what their steps do, what is said of
 //! those that did not start.
 
-mod receiver;
+pub(crate) mod receiver;
 
 use crate::world::{HELLO, PATIENCE, World};
 use anyhow::{Context, Result};
@@ -15,19 +15,19 @@ const FILE: &str = ".github/patchbay.yml";
 
 impl World {
     /// The person pushes a configuration to the default branch; gives the commit.
-    fn configure(&self, text: &str) -> Result<String> {
+    pub(crate) fn configure(&self, text: &str) -> Result<String> {
         self.github.push_commit(HELLO, PERSON, "main", "Configure Patchbay", &[(FILE, text)])
     }
 
     /// Waits for a check run of this name on a commit that is over.
-    async fn check_run(&self, sha: &str, name: &str) -> Result<CheckRunView> {
+    pub(crate) async fn check_run(&self, sha: &str, name: &str) -> Result<CheckRunView> {
         let ended = |run: &CheckRunView| run.name == name && run.conclusion.is_some();
         let found = self.github.wait_for(name, PATIENCE, |github| github.check_runs(HELLO, sha).into_iter().find(ended)).await;
         found.with_context(|| format!("trigger-matcher: {:#?}", self.stack.logs().last_lines("trigger-matcher")))
     }
 
     /// Configures, and waits until the file is in force.
-    async fn in_force(&self, text: &str) -> Result<()> {
+    pub(crate) async fn in_force(&self, text: &str) -> Result<()> {
         let sha = self.configure(text)?;
         let check = self.check_run(&sha, "patchbay / configuration").await?;
         anyhow::ensure!(check.conclusion.as_deref() == Some("success"), "{check:#?}");

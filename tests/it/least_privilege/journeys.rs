@@ -78,6 +78,7 @@ fn noise(bytes: usize) -> String {
 /// Plays everything. The order matters only in the end: an uninstalled App is asked for nothing more.
 pub(super) async fn play_all(world: &World, mishaps: &Mishaps) -> Result<()> {
     changes_and_answers(world).await?;
+    super::workflows::play_all(world).await?;
     large_payloads(world).await?;
     waiting_for_the_forge(world, mishaps).await?;
     a_lost_start(world, mishaps).await?;

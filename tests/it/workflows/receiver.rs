@@ -16,14 +16,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::{Mutex, mpsc};
 
 /// One call as it came in.
-pub(super) struct Call {
+pub(crate) struct Call {
     headers: HeaderMap,
     raw: String,
-    pub(super) body: Value,
+    pub(crate) body: Value,
 }
 
 /// The engine, on a port of its own.
-pub(super) struct Receiver {
+pub(crate) struct Receiver {
     url: String,
     calls: Mutex<mpsc::UnboundedReceiver<Call>>,
     count: Arc<AtomicUsize>,
@@ -33,7 +33,7 @@ pub(super) struct Receiver {
 type Inbox = (mpsc::UnboundedSender<Call>, Arc<AtomicUsize>);
 
 impl Receiver {
-    pub(super) async fn start() -> Result<Self> {
+    pub(crate) async fn start() -> Result<Self> {
         let (sender, calls) = mpsc::unbounded_channel();
         let count = Arc::new(AtomicUsize::new(0));
         let app = axum::Router::new().route("/hook", post(receive)).with_state((sender, Arc::clone(&count)));
@@ -43,17 +43,17 @@ impl Receiver {
         Ok(Self { url, calls: Mutex::new(calls), count, server })
     }
 
-    pub(super) fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
     /// The next call.
-    pub(super) async fn call(&self) -> Result<Call> {
+    pub(crate) async fn call(&self) -> Result<Call> {
         let mut calls = self.calls.lock().await;
         tokio::time::timeout(PATIENCE, calls.recv()).await.context("nobody called")?.context("the receiver ended")
     }
 
-    pub(super) fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.count.load(Ordering::SeqCst)
     }
 }
@@ -76,7 +76,7 @@ impl Call {
     }
 
     /// Standard Webhooks: HMAC-SHA256 of `id.timestamp.body` under the secret's bytes.
-    pub(super) fn verify(&self, secret: &str) -> Result<()> {
+    pub(crate) fn verify(&self, secret: &str) -> Result<()> {
         let key = STANDARD.decode(secret.strip_prefix("whsec_").context("a secret begins with whsec_")?)?;
         let mut mac = Hmac::<Sha256>::new_from_slice(&key)?;
         mac.update(format!("{}.{}.{}", self.header("webhook-id")?, self.header("webhook-timestamp")?, self.raw).as_bytes());
@@ -91,11 +91,11 @@ impl Call {
     }
 
     /// Posts an answer; gives the status.
-    pub(super) async fn call_back(&self, _world: &World, answer: &Value) -> Result<u16> {
+    pub(crate) async fn call_back(&self, _world: &World, answer: &Value) -> Result<u16> {
         post_json(self.callback_url()?, answer).await
     }
 
-    pub(super) async fn call_back_with_another_token(&self, _world: &World) -> Result<u16> {
+    pub(crate) async fn call_back_with_another_token(&self, _world: &World) -> Result<u16> {
         let url = self.callback_url()?;
         let (front, _) = url.rsplit_once('/').context("the token is the last part")?;
         post_json(&format!("{front}/{}", "0".repeat(64)), &serde_json::json!({})).await

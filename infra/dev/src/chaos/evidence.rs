@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use jiff::Timestamp;
 use patchbay_domain::ids::RunId;
 use patchbay_domain::run::Run;
-use patchbay_testing::github::{CommentHistory, DeliveryView, LocalGithub, PullView};
+use patchbay_testing::github::{CheckRunView, CommentHistory, DeliveryView, LocalGithub, PullView};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
@@ -56,6 +56,8 @@ pub struct RepositoryEvidence {
     pub pulls: Vec<PullView>,
     /// Branches with their commits' messages, newest first.
     pub branches: BTreeMap<String, Vec<String>>,
+    /// Check runs of the branches' newest commits, by branch.
+    pub checks: BTreeMap<String, Vec<CheckRunView>>,
 }
 
 /// A task that ECS accepted.
@@ -157,10 +159,13 @@ fn depths(stack: &Stack) -> anyhow::Result<(Depths, Depths)> {
 fn repositories(github: &LocalGithub, is_wanted: impl Fn(&str) -> bool) -> Vec<RepositoryEvidence> {
     let look = |(id, name): (u64, String)| {
         let pulls = github.pulls(&name);
+        let branches = github.branches(&name);
+        let checks_of = |branch: &str| github.branch_head(&name, branch).map(|sha| github.check_runs(&name, &sha)).unwrap_or_default();
         let numbers = github.issues(&name).into_iter().map(|issue| issue.number).chain(pulls.iter().map(|pull| pull.number));
         RepositoryEvidence {
             comments: numbers.map(|number| (number, github.comment_history(&name, number))).collect(),
-            branches: github.branches(&name).into_iter().map(|branch| (branch.clone(), github.commit_messages(&name, &branch))).collect(),
+            checks: branches.iter().map(|branch| (branch.clone(), checks_of(branch))).collect(),
+            branches: branches.into_iter().map(|branch| (branch.clone(), github.commit_messages(&name, &branch))).collect(),
             pulls,
             id,
             name,

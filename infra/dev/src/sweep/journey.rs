@@ -9,7 +9,7 @@ pub struct Journey {
     pub about: &'static str,
     /// Template parameters that differ from their defaults.
     pub parameters: &'static [(&'static str, &'static str)],
-    /// The repository's files on `main`.
+    /// The repository's files on `main`; [`ENGINE`] in them becomes the engine's address.
     pub files: &'static [(&'static str, &'static str)],
     /// In order, each when its time has come.
     pub steps: &'static [Step],
@@ -46,6 +46,8 @@ pub enum When {
     Settled,
     /// When the agent is at work, and the status comment says so.
     Working,
+    /// When a run waits to be called back.
+    Waiting,
 }
 
 /// What somebody does.
@@ -55,6 +57,10 @@ pub enum Deed {
     OpenIssue { title: &'static str, body: &'static str },
     /// Comments in #1.
     Comment(&'static str),
+    /// Puts a label on #1.
+    Label(&'static str),
+    /// The external engine calls back with this JSON.
+    CallBack(&'static str),
     /// Takes the App off the organisation.
     Uninstall,
     /// Pushes a file to `main`.
@@ -77,9 +83,50 @@ pub struct Goal {
     /// What the App's comments in #1 say, one text for each comment. `None`: nothing is said about comments but that
     /// there is at most one for each run.
     pub comments: Option<&'static [&'static str]>,
+    /// The labels of #1.
+    pub labels: &'static [&'static str],
+    /// The App's check runs on the pull requests' commits, with their conclusions.
+    pub checks: &'static [(&'static str, &'static str)],
+    /// Different calls that the external engine had, by their `webhook-id`.
+    pub engine_calls: usize,
 }
 
+/// What stands in a file where the external engine's address belongs.
+pub const ENGINE: &str = "http://engine.invalid/";
+
+/// Nothing came of it; for what a journey's goal does not speak of.
+const NOTHING: Goal = Goal { runs: &[], pull_requests: 0, comments: None, labels: &[], checks: &[], engine_calls: 0 };
+
 const FILES: [(&str, &str); 2] = [("hello.py", "print(\"hello\")\n"), ("README.md", "# Hello\n\nGreets.\n")];
+
+/// A step of each family, and one more comment: everything that a run of steps could leave behind twice.
+const WORKFLOW: &str = r#"
+workflows:
+  swept:
+    on:
+      issues: { types: [labeled], labels: [go] }
+    steps:
+      - label: { add: [taken], remove: [go] }
+      - comment: { body: "Taken over.", key: progress }
+      - id: engine
+        http: { url: "http://engine.invalid/", wait: true, retries: 3, inputs: { title: "{{ event.subject.title }}" } }
+      - id: change
+        agent:
+          mode: change
+          prompt: |
+            ```script
+            write docs/new.md # New\n
+            answer Done.
+            ```
+      - check:
+          name: swept
+          sha: "{{ steps.change.outputs.commit }}"
+          conclusion: "{{ steps.engine.outputs.verdict }}"
+          summary: "{{ steps.engine.outputs.note }}"
+      - comment: { body: "It came to #{{ steps.change.outputs.pull_request }}." }
+"#;
+
+const WITH_WORKFLOW: [(&str, &str); 2] = [("README.md", "# Hello\n\nGreets.\n"), (".github/patchbay.yml", WORKFLOW)];
 
 const fn at_once(deed: Deed) -> Step {
     Step { when: When::AtOnce, deed }
@@ -93,13 +140,13 @@ const HANG: Step = at_once(Deed::OpenIssue { title: "Slowly", body: "@patchbay s
 const QUESTION: Step =
     at_once(Deed::OpenIssue { title: "How does it greet?", body: "@patchbay ask how?\n\n```script\nanswer It prints **hello**.\n```\n" });
 /// What becomes of `QUESTION`.
-const ANSWERED: Goal = Goal { runs: &["succeeded"], pull_requests: 0, comments: Some(&["It prints **hello**."]) };
-const STOPPED: Goal = Goal { runs: &["cancelled"], pull_requests: 0, comments: Some(&["⏹️ Stopped by"]) };
+const ANSWERED: Goal = Goal { runs: &["succeeded"], comments: Some(&["It prints **hello**."]), ..NOTHING };
+const STOPPED: Goal = Goal { runs: &["cancelled"], comments: Some(&["⏹️ Stopped by"]), ..NOTHING };
 /// What was lost, nobody else finds.
 const REAPER: &[&str] = &["run-reaper"];
 
 /// All journeys, in the table's order.
-pub const JOURNEYS: [Journey; 9] = [
+pub const JOURNEYS: [Journey; 10] = [
     Journey {
         name: "change",
         about: "an issue becomes a pull request",
@@ -111,7 +158,7 @@ pub const JOURNEYS: [Journey; 9] = [
         })],
         agent: Agent::Ends,
         callers: &[],
-        goal: Goal { runs: &["succeeded"], pull_requests: 1, comments: Some(&["✅ Done"]) },
+        goal: Goal { runs: &["succeeded"], pull_requests: 1, comments: Some(&["✅ Done"]), ..NOTHING },
     },
     Journey {
         name: "question",
@@ -141,7 +188,7 @@ pub const JOURNEYS: [Journey; 9] = [
         steps: &[HANG, working(Deed::Uninstall)],
         agent: Agent::Hangs,
         callers: &[],
-        goal: Goal { runs: &["cancelled"], pull_requests: 0, comments: None },
+        goal: Goal { runs: &["cancelled"], ..NOTHING },
     },
     Journey {
         name: "silent-death",
@@ -159,7 +206,7 @@ pub const JOURNEYS: [Journey; 9] = [
         ],
         agent: Agent::HangsUntilAllIsDone,
         callers: REAPER,
-        goal: Goal { runs: &["succeeded"], pull_requests: 1, comments: Some(&["✅ Done"]) },
+        goal: Goal { runs: &["succeeded"], pull_requests: 1, comments: Some(&["✅ Done"]), ..NOTHING },
     },
     Journey {
         name: "deadline",
@@ -169,7 +216,7 @@ pub const JOURNEYS: [Journey; 9] = [
         steps: &[HANG],
         agent: Agent::Hangs,
         callers: REAPER,
-        goal: Goal { runs: &["failed"], pull_requests: 0, comments: Some(&["❌"]) },
+        goal: Goal { runs: &["failed"], comments: Some(&["❌"]), ..NOTHING },
     },
     Journey {
         name: "orphan",
@@ -201,6 +248,27 @@ pub const JOURNEYS: [Journey; 9] = [
         callers: REAPER,
         goal: ANSWERED,
     },
+    Journey {
+        name: "workflow",
+        about: "a label starts a workflow of six steps, one of which waits for a callback",
+        parameters: &[],
+        files: &WITH_WORKFLOW,
+        steps: &[
+            at_once(Deed::OpenIssue { title: "Write a page", body: "Nobody is asked yet." }),
+            at_once(Deed::Label("go")),
+            Step { when: When::Waiting, deed: Deed::CallBack(r#"{"verdict":"success","note":"All is well."}"#) },
+        ],
+        agent: Agent::Ends,
+        callers: &[],
+        goal: Goal {
+            runs: &["succeeded"],
+            pull_requests: 1,
+            comments: Some(&["Taken over.", "✅ Done", "It came to #2."]),
+            labels: &["taken"],
+            checks: &[("swept", "success")],
+            engine_calls: 1,
+        },
+    },
 ];
 
 /// The journey of this name.
@@ -220,5 +288,13 @@ mod tests {
             let only_callers = journey.callers.iter().all(|caller| REAPER.contains(caller));
             assert!(only_callers, "{} is swept at {:?}", journey.name, journey.callers);
         }
+    }
+
+    #[test]
+    fn the_workflow_is_a_good_one_and_has_at_least_five_kinds_of_steps() {
+        let configuration = patchbay_domain::workflow::read(WORKFLOW).unwrap();
+        let kinds: std::collections::BTreeSet<&str> = configuration.workflows[0].steps.iter().map(|step| step.action.name()).collect();
+        assert!(kinds.len() >= 5, "{kinds:?}");
+        assert_eq!(WORKFLOW.matches(ENGINE).count(), 1, "the engine is called");
     }
 }

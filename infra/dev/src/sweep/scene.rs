@@ -1,7 +1,8 @@
 //! One journey played once in a running stack, with or without a fault: people's steps, the time that must pass, and
 //! what came of it.
 
-use super::journey::{Agent, Deed, Journey, Step, When};
+use super::engine::Engine;
+use super::journey::{Agent, Deed, ENGINE, Journey, Step, When};
 use super::point::{Fault, Point};
 use super::tap::{Seen, Tap};
 use super::verdict::{self, Verdict};
@@ -9,6 +10,7 @@ use crate::clock::{Clock, StoredRun, stored_runs};
 use crate::stack::forge::PERSON;
 use crate::stack::{Stack, StackConfig};
 use anyhow::Context as _;
+use patchbay_domain::run::plan::StepStatus;
 use patchbay_testing::github::LocalGithub;
 use std::sync::Arc;
 use std::time::Duration;
@@ -90,7 +92,8 @@ impl Theatre {
         self.tap.start(fault);
         let ended = scene.unfold().await;
         let seen = self.tap.stop();
-        let mut verdict = verdict::judge(&self.stack, journey, &scene.runs().await?, &scene.repository).await?;
+        let (runs, engine_calls) = (scene.runs().await?, scene.engine.calls());
+        let mut verdict = verdict::judge(&self.stack, journey, &runs, &scene.repository, engine_calls).await?;
         let recovered = ended.unwrap_or_else(|error| {
             verdict.violations.push(format!("{error:#}"));
             self.clock.passed().saturating_sub(passed)
@@ -105,6 +108,7 @@ struct Scene<'a> {
     theatre: &'a Theatre,
     journey: &'a Journey,
     github: Arc<LocalGithub>,
+    engine: Engine,
     owner: String,
     repository: String,
     installation: u64,
@@ -116,9 +120,12 @@ impl<'a> Scene<'a> {
         let github = Arc::clone(theatre.stack.forge().local().context("the sweep needs the local GitHub")?);
         github.create_org(&owner, PERSON)?;
         let installation = github.install_app(&owner)?;
-        github.create_repository(&owner, "swept", journey.files)?;
+        let engine = Engine::start(Arc::clone(&theatre.tap)).await?;
+        let files: Vec<(&str, String)> = journey.files.iter().map(|(path, text)| (*path, text.replace(ENGINE, engine.url()))).collect();
+        let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (*path, text.as_str())).collect();
+        github.create_repository(&owner, "swept", &files)?;
         let repository = format!("{owner}/swept");
-        let scene = Self { theatre, journey, github, owner, repository, installation };
+        let scene = Self { theatre, journey, github, engine, owner, repository, installation };
         scene.rest(true).await?;
         Ok(scene)
     }
@@ -131,7 +138,7 @@ impl<'a> Scene<'a> {
         let mut steps = self.journey.steps.iter().peekable();
         loop {
             while let Some(step) = steps.next_if(|step| step.when == When::AtOnce) {
-                self.perform(step)?;
+                self.perform(step).await?;
             }
             self.rest(steps.peek().is_none()).await?;
             let runs = self.runs().await?;
@@ -139,8 +146,8 @@ impl<'a> Scene<'a> {
                 Some(step) => self.is_time(step, &runs).await?,
                 None => false,
             };
-            if is_time {
-                steps.next().map(|step| self.perform(step)).transpose()?;
+            if let Some(step) = steps.next_if(|_| is_time) {
+                self.perform(step).await?;
                 continue;
             }
             let passed = self.theatre.clock.passed().saturating_sub(begun);
@@ -153,17 +160,19 @@ impl<'a> Scene<'a> {
                 Some(next) => self.theatre.clock.pass_until(&self.theatre.stack, next).await?,
                 // What a step waits for will not come any more: people do it all the same.
                 None => match steps.next() {
-                    Some(step) => self.perform(step)?,
+                    Some(step) => self.perform(step).await?,
                     None => return Ok(recovered.unwrap_or(passed)),
                 },
             }
         }
     }
 
-    fn perform(&self, step: &Step) -> anyhow::Result<()> {
+    async fn perform(&self, step: &Step) -> anyhow::Result<()> {
         match step.deed {
             Deed::OpenIssue { title, body } => self.github.open_issue(&self.repository, PERSON, title, body, &[]).map(drop),
             Deed::Comment(body) => self.github.comment(&self.repository, THREAD, PERSON, body).map(drop),
+            Deed::Label(name) => self.github.label(&self.repository, THREAD, PERSON, name),
+            Deed::CallBack(answer) => self.engine.call_back(answer).await,
             Deed::Uninstall => self.github.uninstall_app(self.installation),
             Deed::Push { path, content } => {
                 let files = [(path, content)];
@@ -198,6 +207,10 @@ impl<'a> Scene<'a> {
             When::Working => {
                 let works = |text: &str| text.contains("⚙️");
                 self.theatre.stack.has_task() && self.github.comments(&self.repository, THREAD).iter().any(|comment| works(&comment.body))
+            }
+            When::Waiting => {
+                let mut at_work = runs.iter().filter_map(|stored| stored.run.active_step());
+                at_work.any(|(_, planned)| matches!(planned.status, StepStatus::Waiting { .. }))
             }
         })
     }

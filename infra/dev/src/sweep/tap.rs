@@ -1,13 +1,13 @@
 //! The tap on every call that leaves a process: it records them, and strikes at one of them.
 //!
-//! One tap serves one stack: AWS, the local GitHub and the functions' URLs ask it before and after each call.
+//! One tap serves one stack: AWS, the local GitHub, the functions' URLs and the engine ask it before and after each call.
 
 use super::point::{Fault, Kind, Point};
 use crate::aws::{self, Aws, AwsError, Call, Moment};
 use crate::stack::callers::{Callers, kill_now};
 use crate::stack::http::function_url::{UrlFault, UrlFaultHook};
 use crate::stack::{STACK_NAME, Stack, StackConfig, TaskEventFault};
-use patchbay_testing::github::{self as forge, ForgeCall, PostFault};
+use patchbay_testing::github::{self as forge, PostFault};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -144,7 +144,7 @@ impl Tap {
             if !tap.is_on() {
                 return None;
             }
-            let caller = tap.caller_of(call);
+            let caller = tap.caller_at(call.peer);
             let kind = Kind { caller: caller.clone(), call: format!("{} {}", call.method, call.route) };
             let kill = || if caller == TASK { tap.lose_tasks() } else { tap.kill_function(&caller, call.peer) };
             let strike = tap.see(kind, moment == forge::Moment::Before, kill)?;
@@ -207,9 +207,21 @@ impl Tap {
         Some(fault)
     }
 
-    /// The function whose process made a request to the forge; whoever is none belongs to the task.
-    fn caller_of(&self, call: &ForgeCall) -> String {
-        let found = call.peer.and_then(|peer| self.callers.find(peer));
+    /// A call to the external engine has come from there, or has taken effect. Does not return if the connection closes.
+    pub(super) fn at_engine(&self, peer: SocketAddr, before: bool) {
+        if !self.is_on() {
+            return;
+        }
+        let caller = self.caller_at(Some(peer));
+        let kind = Kind { caller: caller.clone(), call: "POST engine".to_owned() };
+        if self.see(kind, before, || self.kill_function(&caller, Some(peer))).is_some() {
+            cut();
+        }
+    }
+
+    /// The function whose process made a request from there; whoever is none belongs to the task.
+    fn caller_at(&self, peer: Option<SocketAddr>) -> String {
+        let found = peer.and_then(|peer| self.callers.find(peer));
         found.map_or(TASK, |(package, _)| package).to_owned()
     }
 

@@ -22,13 +22,22 @@ pub(super) struct Verdict {
     pub(super) violations: Vec<String>,
 }
 
-/// Judges what a journey with these runs left behind.
+/// Judges what a journey with these runs left behind; `engine_calls` is what the external engine had.
 ///
 /// # Errors
 /// When the stack cannot be looked at.
-pub(super) async fn judge(stack: &Stack, journey: &Journey, runs: &[StoredRun], repository: &str) -> anyhow::Result<Verdict> {
+pub(super) async fn judge(
+    stack: &Stack,
+    journey: &Journey,
+    runs: &[StoredRun],
+    repository: &str,
+    engine_calls: usize,
+) -> anyhow::Result<Verdict> {
     let github = stack.forge().local().context("the sweep needs the local GitHub")?;
     let mut violations = goal_missed(journey, github, repository, runs);
+    if engine_calls != journey.goal.engine_calls {
+        violations.push(format!("the engine had {engine_calls} different calls, not {}", journey.goal.engine_calls));
+    }
     let evidence = Evidence::collect_from(stack, |name| name == repository).await?;
     violations.extend(invariants::violations(&evidence, &Rules::at_rest(), Timestamp::now()).iter().map(ToString::to_string));
     let endings: Vec<String> = runs.iter().map(|stored| format!("{} (attempt {})", stored.run.state.name(), stored.run.attempt)).collect();
@@ -52,11 +61,21 @@ fn goal_missed(journey: &Journey, github: &LocalGithub, repository: &str, runs: 
     let comments: Vec<String> = github.comments(repository, 1).into_iter().filter(|one| one.author == APP).map(|one| one.body).collect();
     let expected = goal.comments.map_or(goal.runs.len(), <[&str]>::len);
     let as_expected = match goal.comments {
-        Some(texts) => comments.len() == expected && comments.iter().zip(texts).all(|(comment, text)| comment.contains(text)),
+        Some(texts) => comments.len() == expected && texts.iter().all(|text| comments.iter().any(|comment| comment.contains(text))),
         None => comments.len() <= expected,
     };
     if !as_expected {
         missed.push(format!("comments are {comments:?}, not {:?}", goal.comments));
+    }
+    let labels = github.labels_of(repository, 1);
+    if labels != goal.labels {
+        missed.push(format!("labels are {labels:?}, not {:?}", goal.labels));
+    }
+    let checks = pulls.iter().flat_map(|pull| github.check_runs(repository, &pull.head_sha));
+    let checks: Vec<(String, String)> = checks.map(|check| (check.name, check.conclusion.unwrap_or(check.status))).collect();
+    let as_expected = |((name, conclusion), goal): (&(String, String), &(&str, &str))| (name.as_str(), conclusion.as_str()) == *goal;
+    if checks.len() != goal.checks.len() || !checks.iter().zip(goal.checks).all(as_expected) {
+        missed.push(format!("check runs are {checks:?}, not {:?}", goal.checks));
     }
     missed
 }

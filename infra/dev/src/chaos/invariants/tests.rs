@@ -4,9 +4,10 @@ use crate::chaos::evidence::{RepositoryEvidence, RunEvidence, TaskEvidence};
 use crate::operations::records::tests::saved_run;
 use jiff::SignedDuration;
 use patchbay_domain::ids::RunId;
+use patchbay_domain::run::plan::{Outputs, Plan, StepStatus, WorkflowRef, WorkflowSource};
 use patchbay_domain::run::{CancelReason, Effect, Outcome, PendingEffect, Place, Run, State};
 use patchbay_domain::task::{Failure, FailureCode};
-use patchbay_testing::github::{CommentHistory, DeliveryView, PullView};
+use patchbay_testing::github::{CheckRunView, CommentHistory, DeliveryView, PullView};
 use serde_json::json;
 
 const RUN: &str = "run_0123456789abcdef0123456789abcdef";
@@ -48,6 +49,7 @@ fn clean() -> Evidence {
         comments: [(7, vec![comment(1, &status("✅ Done: https://x/8"))])].into(),
         branches: [("main".to_owned(), vec![]), (run.branch_name(), vec![format!("fix\n\nPatchbay-Run: {RUN}")])].into(),
         pulls: vec![pull],
+        ..RepositoryEvidence::default()
     };
     let delivery = DeliveryView {
         id: 1,
@@ -223,5 +225,97 @@ fn something_of_another_tenants_is_seen() {
     check("I7: run_0123456789abcdef0123456789abcdef of ws_1 lies in ws_2#", |e| e.runs[0].partition = "ws_2#x".to_owned());
     check("I7: acme/hello#9 has a comment of run_", |e| {
         e.repositories[0].comments.insert(9, vec![comment(5, &status("✅"))]);
+    });
+}
+
+/// The run came from a workflow: a comment, a change and a check, all done.
+fn with_plan(evidence: &mut Evidence) {
+    let text = "workflows:\n  docs:\n    on: issues\n    steps:\n      - comment: { body: x }\n      - agent: { mode: change, prompt: x }\n      - check: { name: docs, sha: x, conclusion: success, summary: x }\n";
+    let workflow = patchbay_domain::workflow::read(text).unwrap().workflows.remove(0);
+    let named = WorkflowRef { name: workflow.name, source: WorkflowSource::Repository, version: "v".to_owned() };
+    let mut plan = Plan::new(named, workflow.steps, json!({}), 1200, 1_000_000);
+    plan.at = plan.steps.len();
+    let branch = "patchbay/7-01234567-2".to_owned();
+    let outputs = [("branch", branch.as_str()), ("pull_request", "8")];
+    let outputs = Outputs::from(outputs.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    for step in &mut plan.steps {
+        step.status = StepStatus::Succeeded { outputs: outputs.clone() };
+    }
+    let run = &mut evidence.runs[0].run;
+    (run.plan, run.state) = (Some(plan), State::Succeeded { outcome: Outcome::Steps });
+    let repository = &mut evidence.repositories[0];
+    let commits = repository.branches.remove("patchbay/7-01234567").unwrap();
+    repository.branches.insert(branch.clone(), commits);
+    repository.pulls[0].head = branch.clone();
+    repository.checks.insert(branch, vec![check_run(1)]);
+    thread(evidence).push(comment(2, &step_comment(0)));
+}
+
+fn check_run(id: u64) -> CheckRunView {
+    CheckRunView {
+        id,
+        app: "patchbay".to_owned(),
+        name: "docs".to_owned(),
+        external_id: format!("{RUN}/2"),
+        status: "completed".to_owned(),
+        conclusion: Some("success".to_owned()),
+        title: String::new(),
+        summary: String::new(),
+        annotations: Vec::new(),
+        details_url: None,
+    }
+}
+
+fn step_comment(step: u32) -> String {
+    format!("<!-- patchbay:step {RUN}/{step} -->\nHello.")
+}
+
+#[track_caller]
+fn check_with_plan(expected: &str, change: impl FnOnce(&mut Evidence)) {
+    check(expected, |e| {
+        with_plan(e);
+        change(e);
+    });
+}
+
+#[test]
+fn a_workflow_that_went_well_breaks_nothing() {
+    assert_eq!(judged(with_plan), Vec::<String>::new());
+}
+
+#[test]
+fn what_a_step_did_twice_or_not_at_all_is_seen() {
+    check_with_plan("I3: acme/hello#7 has 2 comments for run_0123456789abcdef0123456789abcdef/0", |e| {
+        thread(e).push(comment(3, &step_comment(0)));
+    });
+    check_with_plan("I3: acme/hello#7 has 2 comments for docs/review", |e| {
+        thread(e).extend([3, 4].map(|id| comment(id, "<!-- patchbay:key docs/review -->\nHello.")));
+    });
+    check_with_plan("I3: acme/hello#7 has a comment of run_gone/0, which does not exist", |e| {
+        thread(e).push(comment(3, "<!-- patchbay:step run_gone/0 -->\nHello."));
+    });
+    check_with_plan("I3: patchbay/7-01234567-2 of acme/hello has 2 check runs docs for", |e| {
+        e.repositories[0].checks.values_mut().for_each(|checks| checks.push(check_run(2)));
+    });
+    check_with_plan("I2: run_0123456789abcdef0123456789abcdef opened 2 pull requests: #8, #9", |e| {
+        let second = PullView { number: 9, ..e.repositories[0].pulls[0].clone() };
+        e.repositories[0].pulls.push(second);
+    });
+    check_with_plan("I2: a step of run_0123456789abcdef0123456789abcdef says that it opened #8", |e| e.repositories[0].pulls.clear());
+}
+
+#[test]
+fn what_a_step_opened_stays_when_a_later_one_fails() {
+    let fail = |e: &mut Evidence| {
+        with_plan(e);
+        let failure = Failure::new(FailureCode::CallFailed, "");
+        e.runs[0].run.state = State::Failed { failure };
+        thread(e)[0] = comment(1, &status("❌"));
+    };
+    assert_eq!(judged(fail), Vec::<String>::new());
+    check("I2: run_0123456789abcdef0123456789abcdef is failed, and #8 is open", |e| {
+        fail(e);
+        let plan = e.runs[0].run.plan.as_mut().unwrap();
+        plan.steps[1].status = StepStatus::Failed { failure: Failure::new(FailureCode::AgentCrashed, "") };
     });
 }
