@@ -48,6 +48,9 @@ pub(super) struct Arguments {
     /// What everybody who caused an event is taken to be allowed to do.
     #[arg(long, default_value = "write", value_parser = permissions())]
     permission: Permission,
+    /// Patchbay's own account at the forge: what it does starts nothing.
+    #[arg(long, value_name = "LOGIN", default_value = "patchbay[bot]")]
+    own: String,
     /// Run this stored delivery again, under a new id: what it starts now is really started.
     #[arg(long, value_name = "DELIVERY", conflicts_with_all = ["config", "repo"])]
     run: Option<String>,
@@ -69,7 +72,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let step = Progress::new(arguments.which.json).step("Reading deliveries");
     let mut tried = Vec::new();
     for delivery in operations.deliveries_of(repository, since, arguments.most.into()).await? {
-        tried.push(tried_again(&operations, &compiled, &known, delivery).await?);
+        tried.push(tried_again(&operations, &compiled, &known, &arguments.own, delivery).await?);
     }
     step.detail("and what past runs cost");
     let costs = operations.agent_costs(COST_DAYS).await?;
@@ -91,6 +94,7 @@ async fn tried_again(
     operations: &Operations,
     compiled: &CompiledConfiguration,
     known: &Known,
+    own: &str,
     stored: StoredDelivery,
 ) -> anyhow::Result<Tried> {
     let payload = operations.payload(&stored).await?;
@@ -98,7 +102,7 @@ async fn tried_again(
     Ok(Tried {
         delivery: stored.id.to_string(),
         action: event.as_ref().and_then(|event| event.action.clone()),
-        now: event.map(|event| verdicts(compiled, known, &event, &stored)),
+        now: event.map(|event| verdicts(compiled, known, own, &event, &stored)),
         event: stored.event,
         received_at: stored.received_at,
         then: stored.decisions,
@@ -106,9 +110,10 @@ async fn tried_again(
     })
 }
 
-/// Which accounts are Patchbay's own is not stored, but that an act was its own is.
-fn verdicts(compiled: &CompiledConfiguration, known: &Known, event: &Event, stored: &StoredDelivery) -> Vec<Verdict> {
-    let own = stored.decisions.iter().flat_map(|decision| &decision.reasons).any(|reason| reason.how == "own_act");
+/// Which account is Patchbay's own is said, not stored; that an act was its own is, where a workflow was decided about.
+fn verdicts(compiled: &CompiledConfiguration, known: &Known, own: &str, event: &Event, stored: &StoredDelivery) -> Vec<Verdict> {
+    let by_own = event.actor.as_ref().is_some_and(|actor| actor.login.eq_ignore_ascii_case(own));
+    let own = by_own || stored.decisions.iter().flat_map(|decision| &decision.reasons).any(|reason| reason.how == "own_act");
     let mut verdicts = known.decide_all(compiled, event);
     if own {
         let login = event.actor.as_ref().map_or("", |actor| &actor.login);
@@ -213,7 +218,7 @@ fn change_line(change: &Change) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::operations::{RecordedDecision, StoredCost};
+    use crate::operations::{RecordedDecision, RecordedReason, StoredCost};
     use patchbay_domain::workflow::read;
 
     #[test]
@@ -224,6 +229,43 @@ mod tests {
         for (said, told) in [("15d", "more than 14 days"), ("week", "--since week: "), ("0s", "--since 0s: ")] {
             assert!(since(said, now).unwrap_err().to_string().contains(told), "{said}");
         }
+    }
+
+    #[test]
+    fn what_patchbay_did_itself_starts_nothing() {
+        let file =
+            "workflows:\n  any:\n    on: { issue_comment: { authors: ['*'], ignore_bots: false } }\n    steps: [agent: { prompt: x }]\n";
+        let compiled = compiled(&read(file).unwrap()).unwrap();
+        let payload = json!({
+            "action": "created", "issue": { "number": 1 }, "comment": { "id": 2 },
+            "sender": { "id": 3, "login": "acme-patchbay[bot]", "type": "Bot" },
+        });
+        let event = parse_stored("issue_comment", &DeliveryId("d1".to_owned()), payload.to_string().as_bytes()).unwrap();
+        let mut stored = StoredDelivery {
+            id: DeliveryId("d1".to_owned()),
+            endpoint: "app".to_owned(),
+            event: "issue_comment".to_owned(),
+            received_at: None,
+            body: None,
+            done: true,
+            decisions: Vec::new(),
+            cost: StoredCost::default(),
+        };
+        let starts = |own: &str, stored: &StoredDelivery| {
+            let found = verdicts(&compiled, &Known::with_permission(Permission::Write), own, &event, stored);
+            matches!(found[0].outcome, Outcome::Starts { .. })
+        };
+        assert!(starts("patchbay[bot]", &stored), "another App is let in");
+        assert!(!starts("Acme-Patchbay[bot]", &stored));
+        let reason = RecordedReason { how: "own_act".to_owned(), ..RecordedReason::default() };
+        stored.decisions = vec![RecordedDecision {
+            workflow: "other".to_owned(),
+            started: false,
+            why: String::new(),
+            source: Some("repository".to_owned()),
+            reasons: vec![reason],
+        }];
+        assert!(!starts("patchbay[bot]", &stored));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! starts the workflow once (R5).
 
 use super::scene::{Scene, StepError, refused};
+use crate::matching::MAX_DEPTH;
 use jiff::Timestamp;
 use patchbay_aws::queue::Queue;
 use patchbay_domain::envelope::{EventMessage, StartOrder};
@@ -11,9 +12,6 @@ use patchbay_domain::run::plan::Outputs;
 use patchbay_domain::workflow::limits::MAX_OUTPUT_CHARS;
 use patchbay_domain::workflow::model::RunWorkflowStep;
 use std::collections::BTreeMap;
-
-/// How many runs may start each other one after the other.
-const MAX_DEPTH: u32 = 5;
 
 /// Starts the workflow. One send.
 pub(super) async fn workflow(scene: &Scene<'_>, step: &RunWorkflowStep, events: &Queue) -> Result<Outputs, StepError> {

@@ -1,10 +1,18 @@
 //! Configurations of repositories, and when their schedules are due.
 
-use crate::build::{connection, in_seconds, now, repository};
+use crate::build::{connection, now, repository};
 use crate::fake::FakeAws;
 use jiff::{SignedDuration, Timestamp};
 use patchbay_aws::tables::core::{CoreTable, DueSchedule, SCHEDULE_SHARDS, Scope, WorkflowsRow};
 use patchbay_domain::trigger::EventKind;
+use std::sync::LazyLock;
+
+static START: LazyLock<Timestamp> = LazyLock::new(now);
+
+/// So many seconds after one moment that is the same for the whole test, however long it takes.
+fn at(seconds: i64) -> Timestamp {
+    *START + SignedDuration::from_secs(seconds)
+}
 
 async fn open() -> (FakeAws, CoreTable) {
     let aws = FakeAws::start().await;
@@ -34,7 +42,7 @@ async fn due(table: &CoreTable, at: Timestamp) -> Vec<DueSchedule> {
 #[tokio::test]
 async fn what_an_event_stands_on_is_one_read() {
     let (aws, table) = open().await;
-    let (own, default) = (row("v1", now()), row("v2", now()));
+    let (own, default) = (row("v1", at(0)), row("v2", at(0)));
     assert!(table.save_workflows(&connection(), Scope::Repository(1), &own, Some("text"), None).await.unwrap());
     assert!(table.save_workflows(&connection(), Scope::Default, &default, Some("other"), None).await.unwrap());
     assert_eq!(aws.take_operations(), ["TransactWriteItems"; 2]);
@@ -53,34 +61,34 @@ async fn what_an_event_stands_on_is_one_read() {
 #[tokio::test]
 async fn an_earlier_read_never_overwrites_a_later_one() {
     let (_aws, table) = open().await;
-    let (scope, later) = (Scope::Repository(1), row("new", in_seconds(10)));
+    let (scope, later) = (Scope::Repository(1), row("new", at(10)));
     assert!(table.save_workflows(&connection(), scope, &later, Some("new"), None).await.unwrap());
-    assert!(!table.save_workflows(&connection(), scope, &row("old", in_seconds(5)), Some("old"), Some(now())).await.unwrap());
-    let nothing = WorkflowsRow::nothing(None, in_seconds(5));
+    assert!(!table.save_workflows(&connection(), scope, &row("old", at(5)), Some("old"), Some(at(0))).await.unwrap());
+    let nothing = WorkflowsRow::nothing(None, at(5));
     assert!(!table.note_workflow_problem(&connection(), scope, &nothing, "broken").await.unwrap());
     assert_eq!(table.load_ground(&connection(), 1).await.unwrap().own, Some(later));
-    assert_eq!(due(&table, in_seconds(60)).await, [], "all or none");
+    assert_eq!(due(&table, at(60)).await, [], "all or none");
 }
 
 #[tokio::test]
 async fn a_problem_leaves_what_is_in_force_and_goes_with_the_next_good_version() {
     let (_aws, table) = open().await;
     let scope = Scope::Repository(1);
-    let nothing = |seconds| WorkflowsRow::nothing(Some(repository(1)), in_seconds(seconds));
+    let nothing = |seconds| WorkflowsRow::nothing(Some(repository(1)), at(seconds));
     assert!(table.note_workflow_problem(&connection(), scope, &nothing(0), "first").await.unwrap());
     let own = table.load_ground(&connection(), 1).await.unwrap().own.unwrap();
     assert_eq!((own.version.as_str(), own.problem.as_deref()), ("none", Some("first")));
-    table.save_workflows(&connection(), scope, &row("v1", in_seconds(1)), Some("text"), None).await.unwrap();
+    table.save_workflows(&connection(), scope, &row("v1", at(1)), Some("text"), None).await.unwrap();
     assert_eq!(table.load_ground(&connection(), 1).await.unwrap().own.unwrap().problem, None);
     assert!(table.note_workflow_problem(&connection(), scope, &nothing(2), "second").await.unwrap());
     let own = table.load_ground(&connection(), 1).await.unwrap().own.unwrap();
-    assert_eq!((own.version.as_str(), own.problem.as_deref(), own.fetched_at), ("v1", Some("second"), in_seconds(2)));
+    assert_eq!((own.version.as_str(), own.problem.as_deref(), own.fetched_at), ("v1", Some("second"), at(2)));
 }
 
 #[tokio::test]
 async fn a_text_that_is_kept_no_more_is_gone() {
     let (aws, table) = open().await;
-    let long_ago = now() - SignedDuration::from_hours(24 * 91);
+    let long_ago = at(0) - SignedDuration::from_hours(24 * 91);
     table.save_workflows(&connection(), Scope::Default, &row("v1", long_ago), Some("text"), None).await.unwrap();
     assert_eq!(table.load_workflow_text(&connection(), Scope::Default, "v1").await.unwrap(), None);
     assert_eq!(aws.row("core", "connection#con_github_42", "workflows#default")["ttl"], serde_json::Value::Null);
@@ -89,7 +97,7 @@ async fn a_text_that_is_kept_no_more_is_gone() {
 #[tokio::test]
 async fn a_repository_that_went_takes_its_configuration_along() {
     let (_aws, table) = open().await;
-    table.save_workflows(&connection(), Scope::Repository(1), &row("v1", now()), Some("text"), None).await.unwrap();
+    table.save_workflows(&connection(), Scope::Repository(1), &row("v1", at(0)), Some("text"), None).await.unwrap();
     table.remove_repositories(&crate::build::workspace(), &connection(), &[1]).await.unwrap();
     assert_eq!(table.load_ground(&connection(), 1).await.unwrap().own, None);
 }
@@ -97,18 +105,18 @@ async fn a_repository_that_went_takes_its_configuration_along() {
 #[tokio::test]
 async fn a_schedule_is_found_when_it_is_due_and_moved_by_one() {
     let (_aws, table) = open().await;
-    let saved = row("v1", now());
-    assert!(table.save_workflows(&connection(), Scope::Repository(1), &saved, None, Some(in_seconds(300))).await.unwrap());
-    assert_eq!(due(&table, in_seconds(299)).await, []);
-    let found = due(&table, in_seconds(300)).await;
+    let saved = row("v1", at(0));
+    assert!(table.save_workflows(&connection(), Scope::Repository(1), &saved, None, Some(at(300))).await.unwrap());
+    assert_eq!(due(&table, at(299)).await, []);
+    let found = due(&table, at(300)).await;
     assert_eq!(found.len(), 1);
     assert_eq!((found[0].repository, found[0].mark.as_str(), found[0].since), (1, "mark", saved.fetched_at));
-    let (next, since) = (Some(in_seconds(600)), in_seconds(301));
+    let (next, since) = (Some(at(600)), at(301));
     assert!(table.move_schedule(&found[0], next, since).await.unwrap());
     assert!(!table.move_schedule(&found[0], next, since).await.unwrap(), "somebody was faster");
-    assert_eq!(due(&table, in_seconds(599)).await, []);
-    let moved = due(&table, in_seconds(600)).await;
+    assert_eq!(due(&table, at(599)).await, []);
+    let moved = due(&table, at(600)).await;
     assert_eq!((moved.len(), moved[0].since), (1, since));
     assert!(table.move_schedule(&moved[0], None, since).await.unwrap());
-    assert_eq!(due(&table, in_seconds(6000)).await, []);
+    assert_eq!(due(&table, at(6000)).await, []);
 }

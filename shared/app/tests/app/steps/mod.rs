@@ -238,7 +238,7 @@ async fn an_agent_step_asks_the_agent_what_its_template_says() {
         ("Look  here", Mode::Ask, Some("small"))
     );
     assert!(run.shows_status, "somebody waits for the answer");
-    let other = issue(stage.new_issue());
+    let other = About { thread: issue(stage.new_issue()).thread, ..about.clone() };
     let run = stage.played(&other, &format!("{asks}\n- comment: {{ body: '{{{{ steps.look.outputs.answer }}}}' }}")).await;
     assert!(!failing(&run) && !run.shows_status, "the answer is a later step's");
     let run = stage.played(&other, "- agent: { mode: ask, prompt: \"{{ event.label }}\" }").await;
