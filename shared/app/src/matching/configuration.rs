@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use patchbay_aws::tables::core::{Connection, ConnectionStatus, Ground, NO_FILE, Scope, WorkflowsRow};
 use patchbay_domain::event::{Detail, Event, Push, Repository};
 use patchbay_domain::run::plan::WorkflowSource;
+use patchbay_domain::run::state::OWN_BRANCHES;
 use patchbay_domain::trigger::{Cron, EventKind, kind_of};
 use patchbay_domain::workflow::{FILE_PATH, read};
 use patchbay_forge::{ForgeError, RepoAt};
@@ -80,7 +81,8 @@ fn look<'a>(event: &'a Event, known: Option<&WorkflowsRow>) -> Look<'a> {
         let default = event.repository.as_ref().and_then(|repository| repository.default_branch.as_deref());
         match (touched, default == Some(branch)) {
             (true, true) => return Look::Pushed(push),
-            (true, false) if known.is_some() => return Look::Elsewhere(push),
+            // What a run writes never touches the file: its policy protects it.
+            (true, false) if known.is_some() && !branch.starts_with(OWN_BRANCHES) => return Look::Elsewhere(push),
             _ => {}
         }
     }

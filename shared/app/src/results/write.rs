@@ -9,13 +9,10 @@ use patchbay_domain::event::SubjectKind;
 use patchbay_domain::metric;
 use patchbay_domain::policy::Policy;
 use patchbay_domain::redact::Secrets;
-use patchbay_domain::run::state::{Authority, PushedBranch};
+use patchbay_domain::run::state::{Authority, OWN_BRANCHES, PushedBranch};
 use patchbay_domain::run::{Input, PendingEffect, Run};
 use patchbay_domain::task::{Failure, FailureCode, StoredResult, TaskOutcome};
 use patchbay_forge::{ForgeError, NewCommit, NewPullRequest, PermissionLevel, RepoAt};
-
-/// Branches that are Patchbay's own start with this.
-const OWN_BRANCHES: &str = "patchbay/";
 
 /// Where a change goes.
 enum Target {

@@ -228,10 +228,10 @@ impl Run {
     pub fn branch_name(&self) -> String {
         let run = self.id.short();
         match (&self.thread, &self.plan) {
-            (Some(thread), None) => format!("patchbay/{}-{run}", thread.number),
-            (Some(thread), Some(plan)) => format!("patchbay/{}-{run}-{}", thread.number, plan.at + 1),
-            (None, Some(plan)) => format!("patchbay/{}-{run}-{}", plan.workflow.name, plan.at + 1),
-            (None, None) => format!("patchbay/{run}"),
+            (Some(thread), None) => format!("{OWN_BRANCHES}{}-{run}", thread.number),
+            (Some(thread), Some(plan)) => format!("{OWN_BRANCHES}{}-{run}-{}", thread.number, plan.at + 1),
+            (None, Some(plan)) => format!("{OWN_BRANCHES}{}-{run}-{}", plan.workflow.name, plan.at + 1),
+            (None, None) => format!("{OWN_BRANCHES}{run}"),
         }
     }
 
@@ -270,6 +270,8 @@ impl Run {
     }
 }
 
+/// The branches that runs write start with this.
+pub const OWN_BRANCHES: &str = "patchbay/";
 /// How long an effect may wait unsent before the reaper sends it again.
 pub const SWEEP_GRACE_SECONDS: i64 = 45;
 /// A task's new stage is shown only if the status comment has stood for so long: every edit counts against the forge's limits.
