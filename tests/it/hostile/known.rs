@@ -52,7 +52,8 @@ impl Vaults {
         let environments: Vec<_> = self.aws.tasks().iter().map(|task| environment(&task.overrides)).collect();
         let tokens = self.github.installation_tokens();
         let own = |token: &&TokenView| token.repositories == [repository] && token.permissions.get("contents") == Some(&Access::Read);
-        let token = tokens.iter().find(own).map(|token| token.token.clone());
+        // The task's is the last: before it was started, the matcher read the repository's configuration.
+        let token = tokens.iter().rfind(own).map(|token| token.token.clone());
         let bootstrap = environments.iter().find(|environment| self.is_of(environment, repository));
         let of = |name: &'static str| move |environment: &Environment| value(environment, name);
         let capability = |environment: &Environment| {

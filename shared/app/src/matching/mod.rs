@@ -24,6 +24,7 @@ pub(crate) use configuration::next_of;
 pub use workflows::MAX_DEPTH;
 
 use crate::config::RunLimits;
+use crate::messages::decisions::not_installed;
 use crate::services::Services;
 use configuration::InForce;
 use jiff::{SignedDuration, Timestamp};
@@ -126,6 +127,16 @@ impl Matcher {
         decided
     }
 
+    /// Whether the forge refused because the App is gone from the account, or suspended: the word of that may still be on its
+    /// way (R21), and another try would change nothing.
+    async fn has_lost_its_ground(&self, event: &Event, error: &anyhow::Error) -> bool {
+        let (Some(ForgeError::Unauthorized(_)), Some(connection)) = (error.downcast_ref(), &event.connection) else { return false };
+        match self.services.forge.installation(connection).await {
+            Ok(found) => found.suspended,
+            Err(error) => matches!(error, ForgeError::NotFound(_)),
+        }
+    }
+
     async fn decide(&self, delivery: &Delivery, retaken: bool) -> anyhow::Result<Handled> {
         let body = self.body_of(delivery).await?;
         let (event, decisions) = match orders::read_event(delivery, &body) {
@@ -135,7 +146,8 @@ impl Matcher {
                     Err(error) => match refusal(&error) {
                         Some(Refusal::Wait(until)) => return Ok(Handled::Later(until)),
                         Some(Refusal::Final(why)) => vec![Verdict::ignored(why).into_decision(Some(&event))],
-                        None => return Err(error),
+                        None if !self.has_lost_its_ground(&event, &error).await => return Err(error),
+                        None => vec![Verdict::ignored(not_installed()).into_decision(Some(&event))],
                     },
                 };
                 (Some(event), decisions)

@@ -261,16 +261,18 @@ impl LocalGithub {
         self.see(repository, |_, found| Some(found.verified.contains(sha))).unwrap_or(false)
     }
 
-    /// Every installation token that is out: what a thief would like to have.
+    /// Every installation token that is out, oldest first: what a thief would like to have.
     #[must_use]
     pub fn installation_tokens(&self) -> Vec<TokenView> {
         let view = |world: &World, (token, kind): (&String, &Token)| {
-            let Token::Installation { repositories, permissions, .. } = kind else { return None };
+            let Token::Installation { repositories, permissions, expires_at, .. } = kind else { return None };
             let name = |id: &u64| world.state.repositories.get(id).map(|found| found.name.clone());
             let repositories = repositories.iter().flatten().filter_map(name).collect();
-            Some(TokenView { token: token.clone(), repositories, permissions: permissions.clone() })
+            Some((*expires_at, TokenView { token: token.clone(), repositories, permissions: permissions.clone() }))
         };
-        self.store.look(|world| world.state.tokens.iter().filter_map(|token| view(world, token)).collect())
+        let mut tokens: Vec<_> = self.store.look(|world| world.state.tokens.iter().filter_map(|token| view(world, token)).collect());
+        tokens.sort_by_key(|(expires_at, _)| *expires_at);
+        tokens.into_iter().map(|(_, token)| token).collect()
     }
 
     /// Every attempt to deliver an event, oldest first.

@@ -86,7 +86,10 @@ pub(super) fn create_token(call: &mut Call<'_>) -> Answer {
     let repositories = granted_repositories(call, &installation)?;
     let expires_at = now() + TOKEN_LIFE;
     let token = new_token(call.world.app.app_id);
-    let stored = Token::Installation { installation: id, repositories: repositories.clone(), permissions: permissions.clone(), expires_at };
+    // To the nanosecond, so that tokens of one second keep their order.
+    let exactly = Timestamp::now() + TOKEN_LIFE;
+    let stored =
+        Token::Installation { installation: id, repositories: repositories.clone(), permissions: permissions.clone(), expires_at: exactly };
     let tokens = &mut call.world.state.tokens;
     tokens.retain(|_, token| !matches!(token, Token::Installation { expires_at, .. } if *expires_at <= Timestamp::now()));
     tokens.insert(token.clone(), stored);
