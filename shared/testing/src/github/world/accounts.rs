@@ -139,7 +139,7 @@ impl World {
         self.emit_installation(id, if suspended { "suspend" } else { "unsuspend" }, false, doer)
     }
 
-    /// The account's owner accepts the permissions that the App asks for now.
+    /// The account's owner accepts the permissions that the App has come to ask for.
     pub(crate) fn accept_permissions(&mut self, id: u64, permissions: BTreeMap<String, Access>, doer: &Doer) -> Result<(), ApiError> {
         let found = self.state.installations.get_mut(&id).ok_or_else(ApiError::not_found)?;
         found.permissions = permissions;
