@@ -2,6 +2,7 @@
 //! meanwhile. Whatever happens, the invariants I1–I7 hold, and whoever asked reads how it ended.
 
 mod aws_faults;
+mod everything;
 mod forge_faults;
 mod kills;
 mod meanwhile;

@@ -8,6 +8,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use tokio::runtime::{Builder, Runtime};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// One coding task of Patchbay, in two halves that share a folder.
 #[derive(Parser)]
@@ -37,7 +39,8 @@ pub(crate) enum Command {
 
 /// Runs the command to its end. Returns the process's exit code; errors are logged here, once.
 pub(crate) fn run(command: Command) -> ExitCode {
-    tracing_subscriber::fmt().json().with_writer(std::io::stderr).with_env_filter(crate::config::log_filter()).init();
+    let lines = tracing_subscriber::fmt::layer().json().with_writer(std::io::stderr);
+    tracing_subscriber::registry().with(lines).with(crate::config::log_filter()).init();
     let done = match command {
         Command::Supervise => start_supervisor(),
         Command::Work => WorkConfig::from_env().and_then(|config| work::work(&config)),

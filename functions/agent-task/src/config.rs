@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 
 /// The variable that holds the single-use secret; taken out of the environment at once.
 pub(crate) const BOOTSTRAP_SECRET: &str = "PATCHBAY_BOOTSTRAP_SECRET";
@@ -118,8 +118,9 @@ pub(crate) fn script_model() -> Result<(String, String)> {
 }
 
 /// What is logged: `PATCHBAY_LOG`, `info` when it is missing or unreadable.
-pub(crate) fn log_filter() -> EnvFilter {
-    EnvFilter::try_from_env("PATCHBAY_LOG").unwrap_or_else(|_| EnvFilter::new("info"))
+pub(crate) fn log_filter() -> Targets {
+    let wanted = Env::read().optional("PATCHBAY_LOG").and_then(|text| text.parse().ok());
+    wanted.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO))
 }
 
 /// The environment as it was at the start, and what is wrong with it.

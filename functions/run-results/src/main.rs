@@ -9,6 +9,6 @@ use patchbay_aws::{config::AwsConfig, lambda, telemetry};
 async fn main() -> Result<(), lambda_runtime::Error> {
     telemetry::init("run-results");
     let app = Results::from_env().await?;
-    let aws = AwsConfig::from_env().await;
+    let aws = AwsConfig::from_env()?;
     lambda::run_sqs(&aws, async |message| handler::handle(&app, message).await).await
 }

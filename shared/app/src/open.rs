@@ -46,8 +46,8 @@ impl Intake {
         let (secret_id, queue, bucket) =
             (env.required("SECRET_WEBHOOK_ID"), env.required("QUEUE_EVENTS_URL"), env.required("BLOBS_BUCKET"));
         env.finish()?;
-        let aws = AwsConfig::from_env().await;
-        let (secrets, events, blobs) = (Secrets::new(&aws), Queue::new(&aws, queue), Blobs::new(&aws, bucket));
+        let aws = AwsConfig::from_env()?;
+        let (secrets, events, blobs) = (Secrets::new(&aws), Queue::new(&aws, queue), Blobs::new(&aws, &bucket));
         let intake = Self { secrets, secret_id, events, blobs, counts: Counts::default() };
         intake.warm_up().await;
         Ok(intake)
@@ -66,7 +66,7 @@ impl Matcher {
         Ok(Self {
             deliveries: DeliveriesTable::new(&aws, deliveries),
             threads: ThreadsTable::new(&aws, threads),
-            blobs: Blobs::new(&aws, bucket),
+            blobs: Blobs::new(&aws, &bucket),
             services,
             names,
             trigger_label,
@@ -104,7 +104,7 @@ impl Callback {
         let names = DispatchNames::read(&mut env);
         let secret_id = env.required("SECRET_SIGNING_ID");
         env.finish()?;
-        let aws = AwsConfig::from_env().await;
+        let aws = AwsConfig::from_env()?;
         Ok(Self { dispatch: names.open(&aws), signing: Signing { secrets: Secrets::new(&aws), secret_id } })
     }
 }
@@ -118,7 +118,7 @@ impl Results {
         let tasks = patchbay_aws::tasks::TasksConfig::read(&mut env);
         let (aws, services) = open_services(env).await?;
         let driver = Driver { dispatch: services.dispatch.clone(), place: Place::Results };
-        Ok(Self { services, driver, blobs: Blobs::new(&aws, bucket), tasks: Tasks::new(&aws, tasks), capacity })
+        Ok(Self { services, driver, blobs: Blobs::new(&aws, &bucket), tasks: Tasks::new(&aws, tasks), capacity })
     }
 }
 
@@ -132,7 +132,7 @@ impl Reaper {
         let Base { aws, forge, dispatch, .. } = open_base(env).await?;
         let recovery = Recovery { events: Queue::new(&aws, events), deliveries: DeliveriesTable::new(&aws, deliveries) };
         let core = CoreTable::new(&aws, core);
-        Ok(Self { forge, dispatch, core, blobs: Blobs::new(&aws, bucket), tasks: Tasks::new(&aws, tasks), recovery })
+        Ok(Self { forge, dispatch, core, blobs: Blobs::new(&aws, &bucket), tasks: Tasks::new(&aws, tasks), recovery })
     }
 }
 
@@ -172,7 +172,7 @@ async fn open_base(mut env: EnvReader) -> anyhow::Result<Base> {
     let api_url = env.text_or("FORGE_GITHUB_API_URL", "https://api.github.com");
     let web_url = env.text_or("FORGE_GITHUB_WEB_URL", "https://github.com");
     env.finish()?;
-    let aws = AwsConfig::from_env().await;
+    let aws = AwsConfig::from_env()?;
     let app: AppSecret = Secrets::new(&aws).get_json(&app_secret).await?;
     let private_key = SecretString::from(app.private_key.clone());
     let forge = open_github(GithubConfig { api_url, web_url, app_id: app.app_id, slug: app.slug.clone(), private_key })?;

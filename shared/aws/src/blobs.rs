@@ -3,7 +3,7 @@
 
 use crate::config::AwsConfig;
 use crate::error::AwsError;
-use aws_sdk_s3::primitives::ByteStream;
+use crate::s3::{Bucket, Failed};
 use patchbay_domain::event::Provider;
 use patchbay_domain::ids::{DeliveryId, RunId, WorkspaceId};
 
@@ -23,14 +23,13 @@ pub fn result_key(workspace: &WorkspaceId, run: &RunId, attempt: u32) -> String 
 /// The bucket. Cheap to clone.
 #[derive(Clone)]
 pub struct Blobs {
-    client: aws_sdk_s3::Client,
-    bucket: String,
+    bucket: Bucket,
 }
 
 impl Blobs {
     /// The bucket named `bucket` (`BLOBS_BUCKET`).
-    pub fn new(aws: &AwsConfig, bucket: impl Into<String>) -> Self {
-        Self { client: aws.s3(), bucket: bucket.into() }
+    pub fn new(aws: &AwsConfig, bucket: &str) -> Self {
+        Self { bucket: aws.bucket(bucket, MAX_BLOB_BYTES) }
     }
 
     /// Writes a blob, replacing what was there. One call.
@@ -38,42 +37,30 @@ impl Blobs {
         if bytes.len() > MAX_BLOB_BYTES {
             return Err(AwsError::TooLarge);
         }
-        let request = self.client.put_object().bucket(&self.bucket).key(key).content_type(content_type);
-        request.body(ByteStream::from(bytes)).send().await?;
-        Ok(())
+        Ok(self.bucket.put(key, bytes, content_type).await?)
     }
 
     /// The blob, or none if there is none under this key. One call. `TooLarge` over `MAX_BLOB_BYTES`.
     pub async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, AwsError> {
-        let object = match self.client.get_object().bucket(&self.bucket).key(key).send().await {
-            Ok(object) => object,
-            Err(error) => return absent(error.into()).map(|()| None),
-        };
-        let length = object.content_length().unwrap_or_default();
-        if usize::try_from(length).is_ok_and(|length| length > MAX_BLOB_BYTES) {
-            return Err(AwsError::TooLarge);
-        }
-        let bytes = object.body.collect().await.map_err(|_| AwsError::Transient("the blob's body broke off".into()))?;
-        Ok(Some(bytes.to_vec()))
+        there(self.bucket.get(key).await)
     }
 
     /// Whether there is a blob under this key. One call.
     pub async fn exists(&self, key: &str) -> Result<bool, AwsError> {
-        match self.client.head_object().bucket(&self.bucket).key(key).send().await {
-            Ok(_) => Ok(true),
-            Err(error) => absent(error.into()).map(|()| false),
-        }
+        Ok(there(self.bucket.head(key).await)?.is_some())
     }
 
     /// Removes a blob; none there is as good. One call.
     pub async fn delete(&self, key: &str) -> Result<(), AwsError> {
-        match self.client.delete_object().bucket(&self.bucket).key(key).send().await {
-            Ok(_) => Ok(()),
-            Err(error) => absent(error.into()),
-        }
+        there(self.bucket.delete(key).await).map(drop)
     }
 }
 
-fn absent(error: AwsError) -> Result<(), AwsError> {
-    if error == AwsError::NotFound { Ok(()) } else { Err(error) }
+/// What S3 answered, or none where it says that there is none.
+fn there<T>(answer: Result<T, Failed>) -> Result<Option<T>, AwsError> {
+    match answer.map_err(AwsError::from) {
+        Ok(found) => Ok(Some(found)),
+        Err(AwsError::NotFound) => Ok(None),
+        Err(error) => Err(error),
+    }
 }

@@ -4,13 +4,13 @@
 //! pays for nothing. `EnvReader` reads the environment once and reports everything that is wrong in one error.
 
 use crate::error::AwsError;
+use crate::s3::Bucket;
 use crate::tls;
-use aws_config::retry::RetryConfig;
-use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_dynamodb::config::{Credentials, IdentityCache, SharedCredentialsProvider};
 use aws_sdk_sqs::config::endpoint::{Endpoint, EndpointFuture, Params, ResolveEndpoint};
+use aws_sdk_sqs::config::retry::RetryConfig;
+use aws_sdk_sqs::config::timeout::TimeoutConfig;
+use aws_sdk_sqs::config::{BehaviorVersion, Credentials, IdentityCache, Region, SharedCredentialsProvider, StalledStreamProtectionConfig};
+use aws_types::SdkConfig;
 use std::collections::HashMap;
 use std::str::FromStr;
 use std::sync::{Arc, OnceLock};
@@ -28,7 +28,6 @@ struct Inner {
     endpoints: HashMap<&'static str, String>,
     dynamodb: OnceLock<aws_sdk_dynamodb::Client>,
     sqs: OnceLock<aws_sdk_sqs::Client>,
-    s3: OnceLock<aws_sdk_s3::Client>,
     kms: OnceLock<aws_sdk_kms::Client>,
     secrets: OnceLock<aws_sdk_secretsmanager::Client>,
     ecs: OnceLock<aws_sdk_ecs::Client>,
@@ -36,21 +35,21 @@ struct Inner {
 
 impl AwsConfig {
     /// Reads region, credentials and endpoint (`AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`,
-    /// `AWS_SESSION_TOKEN`, `AWS_ENDPOINT_URL`, and `AWS_ENDPOINT_URL_<SERVICE>` for single services) from the environment, which is all that Lambda offers. Where there
-    /// are no such credentials (a person's machine), the SDK's own chain is asked. Makes no call in Lambda.
-    pub async fn from_env() -> Self {
-        let env = EnvReader::new();
-        let region = env.optional("AWS_REGION").or_else(|| env.optional("AWS_DEFAULT_REGION"));
-        match (region, env.optional("AWS_ACCESS_KEY_ID"), env.optional("AWS_SECRET_ACCESS_KEY")) {
-            (Some(region), Some(key), Some(secret)) => {
-                let trust = tls::Trust::choose(&region, env.optional("AWS_CA_BUNDLE").or_else(|| env.optional("SSL_CERT_FILE")).as_deref());
-                // Lambda renews them by starting another process.
-                let credentials = Credentials::new(key, secret, env.optional("AWS_SESSION_TOKEN"), None, "environment");
-                Self::build(Region::new(region), SharedCredentialsProvider::new(credentials), Endpoints::read(&env), trust)
-            }
-            // The SDK's own chain reads the variables itself.
-            _ => Self::from_sdk(aws_config::defaults(BehaviorVersion::latest()).load().await, HashMap::new()),
-        }
+    /// `AWS_SESSION_TOKEN`, `AWS_ENDPOINT_URL`, and `AWS_ENDPOINT_URL_<SERVICE>` for single services) from the
+    /// environment, where Lambda puts them. Makes no call.
+    ///
+    /// # Errors
+    /// What of them is missing.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        let mut env = EnvReader::new();
+        let region = env.required("AWS_REGION");
+        let (key, secret) = (env.required("AWS_ACCESS_KEY_ID"), env.required("AWS_SECRET_ACCESS_KEY"));
+        // Lambda renews them by starting another process.
+        let credentials = Credentials::new(key, secret, env.optional("AWS_SESSION_TOKEN"), None, "environment");
+        let trust = tls::Trust::choose(&region, env.optional("AWS_CA_BUNDLE").or_else(|| env.optional("SSL_CERT_FILE")).as_deref());
+        let endpoints = Endpoints::read(&env);
+        env.finish()?;
+        Ok(Self::build(Region::new(region), SharedCredentialsProvider::new(credentials), endpoints, trust))
     }
 
     /// Every service at one plain-HTTP address with made-up credentials: for tests and local stacks.
@@ -71,22 +70,18 @@ impl AwsConfig {
             .credentials_provider(credentials)
             // They are values at hand: a cache of them costs more than it saves.
             .identity_cache(IdentityCache::no_cache())
-            // An attempt's time is limited as a whole. Watching each stream besides is for bodies that may be long: S3's.
+            // An attempt's time is limited as a whole, bodies included.
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .http_client(if endpoints.are_plain() { tls::plain_client() } else { tls::client(trust) })
             .retry_config(RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(100)))
             .timeout_config(timeouts());
         sdk.set_endpoint_url(endpoints.of_all);
-        Self::from_sdk(sdk.build(), endpoints.of_one)
-    }
-
-    fn from_sdk(sdk: SdkConfig, endpoints: HashMap<&'static str, String>) -> Self {
+        let (sdk, endpoints) = (sdk.build(), endpoints.of_one);
         let inner = Inner {
             sdk,
             endpoints,
             dynamodb: OnceLock::new(),
             sqs: OnceLock::new(),
-            s3: OnceLock::new(),
             kms: OnceLock::new(),
             secrets: OnceLock::new(),
             ecs: OnceLock::new(),
@@ -142,16 +137,9 @@ impl AwsConfig {
         self.inner.ecs.get_or_init(|| aws_sdk_ecs::Client::new(&self.sdk_of("ECS"))).clone()
     }
 
-    /// Path-style addresses where an endpoint is given: a bucket's name is no host name there.
-    pub(crate) fn s3(&self) -> aws_sdk_s3::Client {
-        let build = || {
-            let sdk = self.sdk_of("S3");
-            let config = aws_sdk_s3::config::Builder::from(&sdk)
-                .force_path_style(sdk.endpoint_url().is_some())
-                .stalled_stream_protection(StalledStreamProtectionConfig::enabled().build());
-            aws_sdk_s3::Client::from_conf(config.build())
-        };
-        self.inner.s3.get_or_init(build).clone()
+    /// The bucket `name`, whose answers may be as long as `limit` bytes.
+    pub(crate) fn bucket(&self, name: &str, limit: usize) -> Bucket {
+        Bucket::new(&self.sdk_of("S3"), name, limit)
     }
 }
 

@@ -21,8 +21,11 @@ pub enum Handled {
     /// The message's work is done; it is deleted.
     Done,
     /// The message comes again at this time (at most 12 hours ahead). Every coming counts against the queue's
-    /// `maxReceiveCount`: for waits that may repeat, send a delayed message and answer `Done`.
+    /// `maxReceiveCount`: for waits that may repeat, `Again`.
     Later(Timestamp),
+    /// The message is sent anew, to come at this time (at most 15 minutes ahead; longer waits are cut), and this one is
+    /// deleted: a wait that may repeat without ever becoming a dead letter. The handler says how often.
+    Again(Timestamp),
     /// Something failed that may pass; the message comes again after seconds the first time, then after the queue's
     /// visibility timeout.
     Retry,

@@ -9,6 +9,7 @@ pub mod config;
 pub mod error;
 pub mod lambda;
 pub mod queue;
+mod s3;
 pub mod secrets;
 pub mod tables;
 pub mod tasks;

@@ -10,12 +10,19 @@ use crate::config::EnvReader;
 use metrics_cloudwatch_embedded::{Builder, Collector};
 use std::sync::OnceLock;
 use tracing::Span;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::format::JsonFields;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 const DEFAULT_NAMESPACE: &str = "Patchbay";
 /// octocrab logs every refused request as an error of its own; what one means is said by whoever asked.
-const DEFAULT_FILTER: &str = "info,aws_smithy_runtime=warn,aws_smithy_runtime_api=warn,hyper_util=warn,octocrab=off";
+const QUIET: [(&str, LevelFilter); 4] = [
+    ("aws_smithy_runtime", LevelFilter::WARN),
+    ("aws_smithy_runtime_api", LevelFilter::WARN),
+    ("hyper_util", LevelFilter::WARN),
+    ("octocrab", LevelFilter::OFF),
+];
 
 static COLLECTOR: OnceLock<&'static Collector> = OnceLock::new();
 
@@ -23,14 +30,12 @@ static COLLECTOR: OnceLock<&'static Collector> = OnceLock::new();
 /// `service`) for `function`. Call it first in `main`; a second call changes nothing.
 pub fn init(function: &'static str) {
     let env = EnvReader::new();
-    let filter = env.optional("PATCHBAY_LOG").and_then(|text| EnvFilter::try_new(text).ok());
-    let started = tracing_subscriber::fmt()
-        .with_env_filter(filter.unwrap_or_else(|| EnvFilter::new(DEFAULT_FILTER)))
+    let lines = tracing_subscriber::fmt::layer()
         .fmt_fields(JsonFields::new())
         .event_format(format::FlatJson::new(function))
-        .with_writer(lines::Stdout)
-        .try_init();
-    if started.is_err() {
+        .with_writer(lines::Stdout);
+    let filter = filter(env.optional("PATCHBAY_LOG").as_deref());
+    if tracing_subscriber::registry().with(lines).with(filter).try_init().is_err() {
         return;
     }
     let namespace = env.optional("METRICS_NAMESPACE").unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned());
@@ -38,6 +43,11 @@ pub fn init(function: &'static str) {
         Ok(collector) => drop(COLLECTOR.set(collector)),
         Err(error) => tracing::error!(%error, "no metrics"),
     }
+}
+
+/// What is logged: `wanted` (levels by target, like `info,hyper_util=debug`), or what one wants to see usually.
+fn filter(wanted: Option<&str>) -> Targets {
+    wanted.and_then(|text| text.parse().ok()).unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO).with_targets(QUIET))
 }
 
 /// From now on lines of no urgency wait for `flush_metrics` and are written together with the metrics, in one call of
@@ -64,4 +74,21 @@ pub fn correlate(correlation: &str) {
 /// A span for work outside `run_sqs` whose log lines carry `correlation`.
 pub fn correlated(correlation: &str) -> Span {
     tracing::info_span!("work", correlation)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tracing::Level;
+
+    #[test]
+    fn what_is_logged_is_what_is_wanted_or_else_the_usual() {
+        let usual = filter(None);
+        assert!(usual.would_enable("patchbay_app::intake", &Level::INFO) && !usual.would_enable("patchbay_app", &Level::DEBUG));
+        assert!(usual.would_enable("hyper_util::client", &Level::WARN) && !usual.would_enable("hyper_util::client", &Level::INFO));
+        assert!(!usual.would_enable("octocrab", &Level::ERROR));
+        let wanted = filter(Some("warn,patchbay_app=debug,octocrab=off"));
+        assert!(wanted.would_enable("patchbay_app::intake", &Level::DEBUG) && !wanted.would_enable("patchbay_aws", &Level::INFO));
+        assert_eq!(filter(Some("patchbay=loud")), usual, "what cannot be read is not half obeyed");
+    }
 }

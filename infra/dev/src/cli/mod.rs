@@ -31,6 +31,10 @@ mod which;
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 pub use data_dir::{DataDir, Info, LocalAws};
 pub use project::Project;
@@ -122,8 +126,8 @@ pub async fn installed_aider(project: &Project) -> anyhow::Result<PathBuf> {
 /// Runs the command line, and says what went wrong.
 pub async fn run() -> ExitCode {
     // Conditional writes that fail are every day's business; dynoxide warns of each.
-    let filter = tracing_subscriber::EnvFilter::new("warn,dynoxide=error");
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter).compact().init();
+    let filter = Targets::new().with_default(LevelFilter::WARN).with_target("dynoxide", LevelFilter::ERROR);
+    tracing_subscriber::registry().with(fmt::layer().with_writer(std::io::stderr).compact()).with(filter).init();
     let done = match Cli::parse().command {
         Command::Demo(arguments) => demo::run(arguments).await,
         Command::Up(arguments) => up::run(arguments).await,

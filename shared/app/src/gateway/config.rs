@@ -91,7 +91,7 @@ impl Gateway {
         let (runs_queue, results_queue) = (env.required("QUEUE_RUNS_URL"), env.required("QUEUE_RESULTS_URL"));
         let bucket = env.required("BLOBS_BUCKET");
         env.finish()?;
-        let aws = AwsConfig::from_env().await;
+        let aws = AwsConfig::from_env()?;
         Ok(Self {
             dispatch: Dispatch {
                 runs: RunsTable::new(&aws, runs),
@@ -99,7 +99,7 @@ impl Gateway {
                 results_queue: Queue::new(&aws, results_queue),
             },
             vault: Vault::new(&aws, vault, key),
-            blobs: Blobs::new(&aws, bucket),
+            blobs: Blobs::new(&aws, &bucket),
             secrets: Secrets::new(&aws),
             config,
             http: model_client()?,

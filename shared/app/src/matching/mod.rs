@@ -32,6 +32,7 @@ use patchbay_aws::AwsError;
 use patchbay_aws::blobs::{Blobs, delivery_key};
 use patchbay_aws::compress::{decompress, from_inline};
 use patchbay_aws::lambda::Handled;
+use patchbay_aws::queue::MAX_DELAY_SECONDS;
 use patchbay_aws::tables::deliveries::{Claim, Decision, DeliveriesTable};
 use patchbay_aws::tables::threads::ThreadsTable;
 use patchbay_domain::command::Names;
@@ -42,6 +43,11 @@ use patchbay_forge::ForgeError;
 
 /// A claim outlives the invocation that made it by this much (R13).
 const LEASE_MARGIN: SignedDuration = SignedDuration::from_secs(30);
+/// How long a delivery waits for a forge in trouble before it becomes a dead letter. GitHub's own log keeps it for three days.
+const PATIENCE: SignedDuration = SignedDuration::from_hours(24);
+/// Between two tries while the forge is in trouble. The longest is what a queue can hold a message back.
+const SHORTEST_DELAY: SignedDuration = SignedDuration::from_secs(5);
+const LONGEST_DELAY: SignedDuration = SignedDuration::from_secs(MAX_DELAY_SECONDS as i64);
 /// The name of the workflow that every repository has.
 const BUILT_IN: &str = "built-in";
 
@@ -144,7 +150,7 @@ impl Matcher {
                 let decisions = match self.match_event(&event, retaken, delivery.received_at).await {
                     Ok(decisions) => decisions,
                     Err(error) => match refusal(&error) {
-                        Some(Refusal::Wait(until)) => return Ok(Handled::Later(until)),
+                        Some(Refusal::Wait(until)) => return put_off(delivery, until, error, Timestamp::now()),
                         Some(Refusal::Final(why)) => vec![Verdict::ignored(why).into_decision(Some(&event))],
                         None if !self.has_lost_its_ground(&event, &error).await => return Err(error),
                         None => vec![Verdict::ignored(not_installed()).into_decision(Some(&event))],
@@ -209,20 +215,37 @@ impl Matcher {
 
 /// What the forge's refusal means for the delivery.
 enum Refusal {
-    Wait(Timestamp),
+    /// It may pass; until then, if the forge says so.
+    Wait(Option<Timestamp>),
     /// Trying again would change nothing: a locked thread, a repository that is gone.
     Final(String),
 }
 
-/// `None` for errors that another try may mend.
+/// `None` for errors that another try may mend at once, or never.
 fn refusal(error: &anyhow::Error) -> Option<Refusal> {
     match error.downcast_ref::<ForgeError>()? {
-        ForgeError::RateLimited { retry_at } => Some(Refusal::Wait(*retry_at)),
+        ForgeError::RateLimited { retry_at } => Some(Refusal::Wait(Some(*retry_at))),
+        ForgeError::Transient(_) => Some(Refusal::Wait(None)),
         error @ (ForgeError::NotFound(_) | ForgeError::Permanent(_) | ForgeError::Unsupported(_)) => {
             Some(Refusal::Final(format!("the forge refused: {error}")))
         }
-        ForgeError::Unauthorized(_) | ForgeError::Conflict(_) | ForgeError::Moved(_) | ForgeError::Transient(_) => None,
+        ForgeError::Unauthorized(_) | ForgeError::Conflict(_) | ForgeError::Moved(_) => None,
     }
+}
+
+/// Until the forge is well again: at the time it names, or else after as long as the delivery has waited already. The
+/// trouble of a forge uses up no delivery's receives, but after `PATIENCE` it is the operator's affair.
+fn put_off(delivery: &Delivery, until: Option<Timestamp>, error: anyhow::Error, now: Timestamp) -> anyhow::Result<Handled> {
+    let age = now.duration_since(delivery.received_at);
+    if age > PATIENCE {
+        return Err(error);
+    }
+    tracing::warn!(error = format!("{error:#}"), "the forge cannot be asked now; the delivery is put off");
+    Ok(match until {
+        Some(until) if until.duration_since(now) > LONGEST_DELAY => Handled::Later(until),
+        Some(until) => Handled::Again(until),
+        None => Handled::Again(now + age.clamp(SHORTEST_DELAY, LONGEST_DELAY)),
+    })
 }
 
 /// FR-WH-004: pushes are logged, whatever starts on them.

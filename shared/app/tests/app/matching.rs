@@ -55,6 +55,11 @@ impl Stage {
         assert_eq!(self.hear_of(delivery).await.unwrap(), Handled::Done);
     }
 
+    /// Whether the forge could not be asked, and the delivery comes again.
+    pub(crate) async fn is_put_off(&self, delivery: &Delivery) -> bool {
+        matches!(self.hear_of(delivery).await, Ok(Handled::Again(_)))
+    }
+
     /// Why the delivery did what it did.
     async fn why(&self, delivery: &Delivery) -> String {
         let decisions = self.matcher().deliveries.load_decisions("github", "app", &delivery.id, Timestamp::now()).await.unwrap();
@@ -160,7 +165,7 @@ async fn a_refusal_whose_answer_was_lost_is_not_said_twice_and_one_that_failed_i
     for fault in [Fault::LoseAnswer, Fault::Refuse(ForgeError::Transient("502".into()))] {
         let (number, delivery) = stage.opened("robin", "@patchbay change the spelling");
         stage.forge.fault("create_comment", fault.clone());
-        assert!(stage.hear_of(&delivery).await.is_err(), "{fault:?}");
+        assert!(stage.is_put_off(&delivery).await, "{fault:?}");
         stage.hear_well(&delivery).await;
         assert_eq!(stage.said_in(number).len(), 1, "{fault:?}");
         stage.forge.forget();
@@ -174,7 +179,7 @@ async fn a_reply_whose_answer_was_lost_is_not_given_twice() {
     for command in ["help", "status", "why", "retry"] {
         let (number, delivery) = stage.opened("dana", &format!("@patchbay {command}"));
         stage.forge.fault("create_comment", Fault::LoseAnswer);
-        assert!(stage.hear_of(&delivery).await.is_err(), "{command}");
+        assert!(stage.is_put_off(&delivery).await, "{command}");
         stage.hear_well(&delivery).await;
         assert_eq!(stage.said_in(number).len(), 1, "{command}");
         stage.forge.forget();
@@ -186,11 +191,31 @@ async fn a_rate_limited_delivery_comes_again_at_the_forges_time() {
     let stage = Stage::set().await;
     stage.listen();
     let (_, delivery) = stage.opened("dana", "@patchbay change the spelling");
-    let retry_at = in_seconds(300);
-    stage.forge.fault("permission", Fault::Refuse(ForgeError::RateLimited { retry_at }));
-    assert_eq!(stage.hear_of(&delivery).await.unwrap(), Handled::Later(retry_at));
+    for (seconds, put_off) in [(300, Handled::Again as fn(Timestamp) -> Handled), (3_000, Handled::Later)] {
+        let retry_at = in_seconds(seconds);
+        stage.forge.fault("permission", Fault::Refuse(ForgeError::RateLimited { retry_at }));
+        assert_eq!(stage.hear_of(&delivery).await.unwrap(), put_off(retry_at), "a queue holds nothing back for longer than 15 minutes");
+    }
     stage.hear_well(&delivery).await;
     assert_eq!(stage.runs().len(), 1);
+}
+
+#[tokio::test]
+async fn a_delivery_waits_for_a_forge_in_trouble_ever_longer_and_a_day_at_most() {
+    let stage = Stage::set().await;
+    stage.listen();
+    let (_, mut delivery) = stage.opened("dana", "@patchbay change the spelling");
+    for (age, wait) in [(1, Some(5)), (60, Some(60)), (7_200, Some(900)), (90_000, None)] {
+        delivery.received_at = in_seconds(-age);
+        stage.forge.fault("permission", Fault::Refuse(ForgeError::Transient("502".into())));
+        match (stage.hear_of(&delivery).await, wait) {
+            (Ok(Handled::Again(at)), Some(wait)) => assert!(at > in_seconds(wait - 3) && at < in_seconds(wait + 3), "{age}: {at}"),
+            (Err(_), None) => {}
+            (other, _) => panic!("{age}: {other:?}"),
+        }
+    }
+    stage.hear_well(&delivery).await;
+    assert_eq!(stage.runs().len(), 1, "what was put off is not lost");
 }
 
 #[tokio::test]

@@ -2,6 +2,8 @@
 
 use super::{Handled, Message};
 use crate::config::AwsConfig;
+use crate::error::AwsError;
+use crate::queue::MAX_DELAY_SECONDS;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use futures_util::FutureExt;
 use futures_util::future::join_all;
@@ -63,6 +65,7 @@ where
         let message = message(record, &arn, ends_at);
         let id = message.id.clone();
         let is_first = message.receive_count == 1;
+        let (body, group) = (message.body.clone(), message.group.clone());
         let span = tracing::info_span!(
             "message",
             message_id = id,
@@ -88,6 +91,13 @@ where
                     self.hide_until(&arn, receipt, at).await;
                     Some(id)
                 }
+                Handled::Again(at) => match self.send_again(&arn, body, group, at).await {
+                    Ok(()) => None,
+                    Err(error) => {
+                        tracing::warn!(%error, "the message could not be sent again; the queue brings it back");
+                        Some(id)
+                    }
+                },
             }
         };
         work.instrument(span).await
@@ -117,13 +127,21 @@ where
 
     /// If this call fails, the queue's own visibility timeout decides when the message comes again.
     async fn hide_until(&self, arn: &str, receipt: Option<String>, at: Timestamp) {
-        let seconds = visibility_seconds(at, Timestamp::now());
+        let seconds = seconds_until(at, Timestamp::now(), MAX_VISIBILITY_SECONDS);
         let request = self.sqs.change_message_visibility().queue_url(self.queue_url(arn));
         let changed = request.set_receipt_handle(receipt).visibility_timeout(seconds).send().await;
         match changed {
             Ok(_) => tracing::info!(seconds, "message comes later"),
-            Err(error) => tracing::warn!(error = %crate::AwsError::from(error), "visibility was not changed"),
+            Err(error) => tracing::warn!(error = %AwsError::from(error), "visibility was not changed"),
         }
+    }
+
+    async fn send_again(&self, arn: &str, body: String, group: Option<String>, at: Timestamp) -> Result<(), AwsError> {
+        let seconds = seconds_until(at, Timestamp::now(), i64::from(MAX_DELAY_SECONDS));
+        let request = self.sqs.send_message().queue_url(self.queue_url(arn)).message_body(body).set_message_group_id(group);
+        request.delay_seconds(seconds).send().await?;
+        tracing::info!(seconds, "message comes again");
+        Ok(())
     }
 
     /// SQS's address of the queue that `arn:aws:sqs:<region>:<account>:<name>` names.
@@ -171,11 +189,11 @@ fn queue_name(arn: &str) -> &str {
     arn.rsplit(':').next().unwrap_or_default()
 }
 
-/// At least one second: zero would hand the message out again at once.
-fn visibility_seconds(at: Timestamp, now: Timestamp) -> i32 {
+/// Whole seconds, at least one: hidden for none, a message would be handed out again at once.
+fn seconds_until(at: Timestamp, now: Timestamp, most: i64) -> i32 {
     let wait = at.duration_since(now).max(SignedDuration::ZERO);
     let seconds = wait.as_secs() + i64::from(wait.subsec_nanos() > 0);
-    i32::try_from(seconds.clamp(1, MAX_VISIBILITY_SECONDS)).unwrap_or(1)
+    i32::try_from(seconds.clamp(1, most)).unwrap_or(1)
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
@@ -190,7 +208,7 @@ mod tests {
     #[test]
     fn a_message_is_hidden_for_whole_seconds_within_what_sqs_takes() {
         let now = Timestamp::from_second(1_000).unwrap();
-        let check = |at_ms: i64, expected| assert_eq!(visibility_seconds(Timestamp::from_millisecond(at_ms).unwrap(), now), expected);
+        let check = |at_ms: i64, expected| assert_eq!(seconds_until(Timestamp::from_millisecond(at_ms).unwrap(), now, MAX_VISIBILITY_SECONDS), expected);
         check(1_030_000, 30);
         check(1_030_001, 31);
         check(999_000, 1);

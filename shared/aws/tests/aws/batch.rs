@@ -71,6 +71,27 @@ async fn a_message_for_later_is_hidden_and_reported_as_failed() {
 }
 
 #[tokio::test]
+async fn a_message_that_comes_again_is_a_new_one_of_its_group_and_the_old_one_is_done() {
+    let aws = FakeAws::start().await;
+    let at = Timestamp::now() + SignedDuration::from_secs(120);
+    aws.answer(200, json!({"MessageId": "m", "MD5OfMessageBody": "9dd4e461268c8034f5c8564e155c67a6"}));
+    assert_eq!(handle(&aws, &["x"], PLENTY, async |_| Ok(Handled::Again(at))).await, [""; 0]);
+    let calls = aws.take_calls();
+    assert_eq!(calls.iter().map(|call| call.name.as_str()).collect::<Vec<_>>(), ["AmazonSQS.SendMessage"]);
+    assert!(calls[0].body["QueueUrl"].as_str().unwrap().ends_with("/123456789012/runs"));
+    assert_eq!((&calls[0].body["MessageBody"], &calls[0].body["MessageGroupId"]), (&json!("x"), &json!("ws")));
+    let seconds = calls[0].body["DelaySeconds"].as_i64().unwrap();
+    assert!((119..=120).contains(&seconds), "{seconds}");
+}
+
+#[tokio::test]
+async fn a_message_that_cannot_be_sent_again_stays_in_its_queue() {
+    let aws = FakeAws::start().await;
+    aws.answer(400, json!({"__type": "AccessDeniedException", "message": "no"}));
+    assert_eq!(handle(&aws, &["x"], PLENTY, async |_| Ok(Handled::Again(Timestamp::now()))).await, ["m0"]);
+}
+
+#[tokio::test]
 async fn a_first_failure_is_tried_again_soon_and_later_ones_in_the_queues_own_time() {
     let aws = FakeAws::start().await;
     aws.answer(200, json!({}));
