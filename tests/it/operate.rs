@@ -221,6 +221,31 @@ async fn a_run_that_the_operator_cancels_ends_and_its_thread_is_told() -> Result
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_file_is_tried_on_the_deliveries_of_the_past() -> Result<()> {
+    let site = Site::start().await?;
+    site.ask("answer A repository.").await?;
+    site.up.until(|now| now["runs"]["succeeded"] == 1 && now["slots"] == json!([])).await?;
+    let file = site.data.with_file_name("tried.yml");
+    let text = "workflows:\n  greet:\n    on: { issues: { types: [opened] } }\n    steps: [agent: { mode: ask, prompt: hello }]\n";
+    std::fs::write(&file, text)?;
+    let arguments = |file: &Path| ["replay", "--config", &file.to_string_lossy(), "--repo", "acme/seen", "--since", "1h"].map(str::to_owned);
+    let replay = async |file: &Path| {
+        let arguments = arguments(file);
+        shown(&site.data, &arguments.each_ref().map(String::as_str)).await
+    };
+    let told = replay(&file).await?;
+    for part in ["greet", "issues.opened", "greet: starts now", "unknown: no past run", "Stored per delivery"] {
+        assert!(told.contains(part), "{part}:\n{told}");
+    }
+    std::fs::write(&file, text.replace("[opened]", "[closed]"))?;
+    let told = replay(&file).await?;
+    assert!(told.contains("Nothing would be different."), "{told}");
+    let said = complaint(&site.data, &["replay", "--run", "nobody"]).await?;
+    assert!(said.contains("nobody"), "{said}");
+    site.up.interrupt().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stack_in_aws_is_operated_by_its_name() -> Result<()> {
     let site = Site::start().await?;
     let cloud = site.in_aws().await?;

@@ -6,11 +6,16 @@ pub(crate) mod receiver;
 use crate::world::{HELLO, PATIENCE, World};
 use anyhow::{Context, Result};
 use patchbay::cli::{Info, LocalAws};
+use patchbay::clock::{Clock, stored_runs};
 use patchbay::operations::{Operations, Place};
 use patchbay::stack::forge::{ORGANISATION, PERSON};
+use patchbay_domain::ids::DeliveryId;
 use patchbay_testing::github::CheckRunView;
 use receiver::Receiver;
+use std::time::Duration;
 
+/// Between two looks at what nobody announces.
+const LOOK_EVERY: Duration = Duration::from_millis(25);
 const FILE: &str = ".github/patchbay.yml";
 
 impl World {
@@ -159,11 +164,11 @@ workflows:
     assert_eq!(call.body["data"]["inputs"]["commit"], sha.as_str());
     assert_eq!(call.body["data"]["workflow"]["name"], "external");
 
-    assert_eq!(call.call_back(&world, &serde_json::json!({ "verdict": "success", "note": "All is well." })).await?, 202);
+    assert_eq!(call.call_back(&serde_json::json!({ "verdict": "success", "note": "All is well." })).await?, 202);
     let check = world.check_run(&sha, "engine").await?;
     assert_eq!(check.conclusion.as_deref(), Some("success"));
-    assert_eq!(call.call_back(&world, &serde_json::json!({ "verdict": "failure" })).await?, 409, "a token works once");
-    assert_eq!(call.call_back_with_another_token(&world).await?, 401);
+    assert_eq!(call.call_back(&serde_json::json!({ "verdict": "failure" })).await?, 409, "a token works once");
+    assert_eq!(call.call_back_with_another_token().await?, 401);
     world.settle().await?;
     assert_eq!(receiver.count(), 1);
     world.end().await;
@@ -247,6 +252,83 @@ workflows:
     world.comment_with(number, "took its place").await?;
     world.comment_with(number, "The second.").await?;
     world.settle().await?;
+    world.end().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn within_a_cooldown_only_the_newest_event_starts_once_it_is_over() -> Result<()> {
+    // Time passes only in the stack's own queues.
+    let world = World::with(|config| config.aws_elsewhere.clear()).await?;
+    world
+        .in_force(
+            r#"
+workflows:
+  echo:
+    on: { issue_comment: { body: "^say " } }
+    cooldown: 10m
+    steps:
+      - comment: { body: "Heard: {{ event.comment.body }}" }
+"#,
+        )
+        .await?;
+    let number = world.issue("A thread", "x")?;
+    world.comment(number, "say one")?;
+    world.comment_with(number, "Heard: say one").await?;
+    for (text, runs) in [("say two", 2), ("say three", 3)] {
+        world.comment(number, text)?;
+        // A run that waits is nowhere to be seen but in its table.
+        let begun = async {
+            while stored_runs(&world.stack).await?.len() < runs {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+            anyhow::Ok(())
+        };
+        tokio::time::timeout(PATIENCE, begun).await.with_context(|| format!("no run of `{text}`"))??;
+    }
+    assert_eq!(world.app_comments(number).len(), 1, "within the cooldown");
+
+    let clock = Clock::default();
+    let over = async {
+        while world.app_comments(number).len() < 2 {
+            if world.stack.at_work().await.is_empty()
+                && let Some(next) = clock.next(&world.stack, &stored_runs(&world.stack).await?).await?
+            {
+                clock.pass_until(&world.stack, next).await?;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        anyhow::Ok(())
+    };
+    tokio::time::timeout(PATIENCE, over).await.context("the cooldown never ends")??;
+    world.comment_with(number, "Heard: say three").await?;
+    assert!(clock.passed() > Duration::from_secs(500), "{:?}", clock.passed());
+    world.settle().await?;
+    assert_eq!(world.app_comments(number).len(), 2, "the second event's place was taken");
+    world.end().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delivery_of_the_past_that_is_run_again_starts_what_it_would_start_now() -> Result<()> {
+    let world = World::start().await?;
+    let number = world.issue("A thought", "Nothing in particular.")?;
+    world.settle().await?;
+    assert_eq!(world.app_comments(number).len(), 0);
+    let delivery = world.github.deliveries().into_iter().rfind(|delivery| delivery.event == "issues").context("the issue's delivery")?;
+    let delivery = DeliveryId(delivery.guid);
+    world
+        .in_force("workflows:\n  greet:\n    on: { issues: { types: [opened] } }\n    steps: [comment: { body: 'Hello, {{ event.actor.login }}.' }]\n")
+        .await?;
+    let operations = world.operations().await?;
+    let again = operations.run_again(&delivery, PATIENCE).await?;
+    assert_ne!(again.id, delivery);
+    assert!(again.decisions.iter().any(|decision| decision.workflow == "greet" && decision.started), "{:?}", again.decisions);
+    world.comment_with(number, "Hello, ").await?;
+    world.settle().await?;
+    let then = operations.delivery(&delivery).await?;
+    assert!(then.decisions.iter().all(|decision| !decision.started), "what was decided then stays: {:?}", then.decisions);
+    assert_eq!(world.app_comments(number).len(), 1);
     world.end().await;
     Ok(())
 }

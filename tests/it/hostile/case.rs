@@ -1,6 +1,7 @@
 //! What a hostile case is: who does what, what Patchbay makes of it, and how a test sees that. The same values are the
 //! rows of SECURITY.md's table.
 
+use super::engine::Engine;
 use super::gateway::Doors;
 use super::known::Known;
 use super::seen::Seen;
@@ -44,6 +45,8 @@ pub(crate) enum Attack {
     Thread { author: &'static str, body: &'static str, comment: Option<&'static str>, script: &'static [&'static str] },
     /// Somebody tries this at the task gateway.
     Door(for<'a> fn(&'a Doors) -> BoxFuture<'a, Result<()>>),
+    /// Somebody tries this at a workflow engine's place, or has Patchbay call one.
+    Engine(for<'a> fn(&'a Engine) -> BoxFuture<'a, Result<()>>),
     /// Whoever has taken over a task's supervisor hands in these files.
     Result { files: Box<dyn Fn() -> Vec<HandedIn> + Send + Sync> },
 }

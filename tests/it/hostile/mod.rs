@@ -4,6 +4,7 @@
 mod aider;
 mod case;
 mod door;
+mod engine;
 mod gateway;
 mod known;
 mod leaks;
@@ -17,6 +18,7 @@ mod thief;
 mod tree;
 mod words;
 
+use crate::world::World;
 use anyhow::Result;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -41,6 +43,14 @@ async fn whoever_takes_over_a_supervisor_gets_no_further_than_its_run() -> Resul
     let world = door::world_of_silent_tasks(folder.path()).await?;
     result::play(&world).await?;
     gateway::play(&world).await?;
+    world.end().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_engine_and_no_address_gets_more_than_its_step() -> Result<()> {
+    let world = World::start().await?;
+    engine::play(&world).await?;
     world.end().await;
     Ok(())
 }

@@ -87,7 +87,7 @@ async fn open_thread(world: &World, case: &Case) -> Result<u64> {
             world.github.comment(&repository, thread, PERSON, &script(comment, lines))?;
             Ok(thread)
         }
-        Attack::Result { .. } | Attack::Door(_) => bail!("nobody works in this case"),
+        Attack::Result { .. } | Attack::Door(_) | Attack::Engine(_) => bail!("nobody works in this case"),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The table of hostile cases in SECURITY.md: made of the cases themselves, never by hand.
 
 use super::case::{Case, Needs};
-use super::{aider, gateway, leaks, repository, result, thief, tree, words};
+use super::{aider, engine, gateway, leaks, repository, result, thief, tree, words};
 use crate::world::project;
 use std::fmt::Write;
 
@@ -10,7 +10,7 @@ const END: &str = "<!-- end of the generated part -->\n";
 
 type Group = (&'static str, fn() -> Vec<Case>);
 
-const GROUPS: [Group; 8] = [
+const GROUPS: [Group; 9] = [
     ("A repository that configures, redirects and misleads", repository::cases),
     ("The same for the real Aider", aider::cases),
     ("What the agent leaves in its working copy", tree::cases),
@@ -19,6 +19,7 @@ const GROUPS: [Group; 8] = [
     ("Secrets that the agent was told and passes on", leaks::cases),
     ("An agent that hunts for secrets", thief::cases),
     ("The task gateway, asked by whoever can reach it", gateway::cases),
+    ("External workflow engines, and steps that call them", engine::cases),
 ];
 
 fn table() -> String {

@@ -12,7 +12,7 @@ use patchbay::stack::{STACK_NAME, StackConfig};
 use patchbay_testing::github::{Fault, ForgeCall, Moment as ForgeMoment};
 use serde_json::{Value, json};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// What goes wrong as long as its flag is up.
@@ -29,8 +29,8 @@ struct Flags {
     start_is_refused: AtomicBool,
     /// task-gateway cannot read the runs, so that it does not tell a task that its run is gone.
     gateway_is_blind: AtomicBool,
-    /// The forge says that its limit is reached.
-    forge_is_exhausted: AtomicBool,
+    /// The forge says, once, that its limit is reached for so many seconds.
+    forge_is_exhausted_for: AtomicU64,
 }
 
 impl Mishaps {
@@ -64,9 +64,9 @@ impl Flags {
         if moment != ForgeMoment::Before {
             return None;
         }
-        let exhausted = call.path.ends_with("/permission") && self.forge_is_exhausted.swap(false, Ordering::SeqCst);
+        let seconds = if call.path.ends_with("/permission") { self.forge_is_exhausted_for.swap(0, Ordering::SeqCst) } else { 0 };
         let body = json!({ "message": "You have exceeded a secondary rate limit" }).to_string();
-        exhausted.then(|| Fault::Answer { status: 429, headers: vec![("retry-after", "1".to_owned())], body })
+        (seconds > 0).then(|| Fault::Answer { status: 429, headers: vec![("retry-after", seconds.to_string())], body })
     }
 }
 
@@ -126,9 +126,23 @@ async fn large_payloads(world: &World) -> Result<()> {
 }
 
 async fn waiting_for_the_forge(world: &World, mishaps: &Mishaps) -> Result<()> {
-    mishaps.0.forge_is_exhausted.store(true, Ordering::SeqCst);
+    mishaps.0.forge_is_exhausted_for.store(1, Ordering::SeqCst);
     let number = world.issue("Patience", &script("ask it", &["answer At last."]))?;
-    world.comment_with(number, "At last.").await.map(drop)
+    world.comment_with(number, "At last.").await?;
+    // For longer than a queue can hold a new message back.
+    world.settle().await?;
+    mishaps.0.forge_is_exhausted_for.store(1_000, Ordering::SeqCst);
+    let number = world.issue("More patience", &script("ask it", &["answer In the end."]))?;
+    let events = world.stack.aws().queue(&format!("{STACK_NAME}-EventsQueue")).context("the events queue")?;
+    let hidden = async {
+        while events.next_visible_in()?.is_none_or(|left| left < Duration::from_secs(900)) {
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        anyhow::Ok(())
+    };
+    tokio::time::timeout(PATIENCE, hidden).await.context("waited for a message to be hidden")??;
+    world.stack.aws().pass_time_for_queues(Duration::from_secs(1_001))?;
+    world.comment_with(number, "In the end.").await.map(drop)
 }
 
 /// A task whose start nobody heard of: run-launcher looks for it, and run-results stops it because somebody said stop.

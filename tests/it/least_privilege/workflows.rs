@@ -61,14 +61,14 @@ workflows:
 async fn calling_out(world: &World, receiver: &Receiver) -> Result<()> {
     let number = world.issue("Out and on", "Nobody is asked here.")?;
     world.github.label(HELLO, number, PERSON, "outward")?;
-    ensure!(receiver.call().await?.call_back(world, &json!({})).await? == 202, "the first callback");
+    ensure!(receiver.call().await?.call_back(&json!({})).await? == 202, "the first callback");
     world.comment_with(number, "The chore is done.").await?;
     let number = world.issue("Out and over", "Nobody is asked here.")?;
     world.github.label(HELLO, number, PERSON, "answered")?;
     let call = receiver.call().await?;
     // The call's own answer may still be on its way.
     world.settle().await?;
-    ensure!(call.call_back(world, &json!({})).await? == 202, "the second callback");
+    ensure!(call.call_back(&json!({})).await? == 202, "the second callback");
     world.comment_with(number, "✅").await?;
     world.settle().await
 }

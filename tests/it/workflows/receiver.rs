@@ -1,7 +1,7 @@
 //! An external workflow engine: receives the calls of `http` steps, checks their signatures by Standard Webhooks' own words
 //! and not by our code, and calls back.
 
-use crate::world::{PATIENCE, World};
+use crate::world::PATIENCE;
 use anyhow::{Context, Result, ensure};
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -86,16 +86,16 @@ impl Call {
         Ok(())
     }
 
-    fn callback_url(&self) -> Result<&str> {
+    pub(crate) fn callback_url(&self) -> Result<&str> {
         self.body["data"]["callback_url"].as_str().context("a call that is waited for says where to call back")
     }
 
     /// Posts an answer; gives the status.
-    pub(crate) async fn call_back(&self, _world: &World, answer: &Value) -> Result<u16> {
+    pub(crate) async fn call_back(&self, answer: &Value) -> Result<u16> {
         post_json(self.callback_url()?, answer).await
     }
 
-    pub(crate) async fn call_back_with_another_token(&self, _world: &World) -> Result<u16> {
+    pub(crate) async fn call_back_with_another_token(&self) -> Result<u16> {
         let url = self.callback_url()?;
         let (front, _) = url.rsplit_once('/').context("the token is the last part")?;
         post_json(&format!("{front}/{}", "0".repeat(64)), &serde_json::json!({})).await

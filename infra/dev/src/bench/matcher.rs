@@ -40,12 +40,14 @@ pub(super) async fn measure(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
     add_installations(&scene, &template, installation, FEW..MANY).await?;
     let many = costs(bench, &scene, &payload, MANY).await?;
     scene.close().await;
-    let compare = |name: &str, few: &[f64], many: &[f64]| {
+    let compare = |few: &[f64], many: &[f64]| {
         let (few, many) = (median(few), median(many));
-        let beside = format!("{many:.0} µs with {MANY} installations, {few:.0} µs with {FEW}");
-        Figure::at_most(PART, name, many / few, "×", FLAT).beside(beside)
+        (many / few, format!("{many:.0} µs with {MANY} installations, {few:.0} µs with {FEW}"))
     };
-    Ok(vec![compare("CPU per event", &few.0, &many.0), compare("p50 per event", &few.1, &many.1)])
+    let ((cpu, cpu_beside), (p50, p50_beside)) = (compare(&few.0, &many.0), compare(&few.1, &many.1));
+    // Of the time, most is the local table's, which is a file; DynamoDB's does not depend on how much it holds.
+    let p50 = Figure::listed(PART, "p50 per event, with the local table's time", p50, "×").beside(p50_beside);
+    Ok(vec![Figure::at_most(PART, "CPU per event", cpu, "×", FLAT).beside(cpu_beside), p50])
 }
 
 fn installation(scene: &Scene) -> anyhow::Result<u64> {

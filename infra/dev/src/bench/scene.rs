@@ -100,7 +100,13 @@ pub(super) fn sqs_message(queue: &str, body: &str) -> Bytes {
 
 /// The event of an HTTP request without a body.
 pub(super) fn http_call(route: &str, method: &str, path: &str) -> anyhow::Result<Bytes> {
+    http_call_with(route, method, path, &[])
+}
+
+/// The same for a route with variables in its path.
+pub(super) fn http_call_with(route: &str, method: &str, path: &str, parameters: &[(&str, &str)]) -> anyhow::Result<Bytes> {
     let (parts, ()) = Request::builder().method(method).uri(path).header("host", "bench").body(())?.into_parts();
-    let matched = Matched { route_key: route.to_owned(), path_parameters: Vec::new() };
+    let path_parameters = parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let matched = Matched { route_key: route.to_owned(), path_parameters };
     Ok(http_event(&parts, &Bytes::new(), &matched, SocketAddr::from(([127, 0, 0, 1], 443))).to_string().into())
 }

@@ -2,7 +2,7 @@
 
 use super::Bench;
 use super::figure::{Figure, millis};
-use super::scene::{Scene, http_call, sqs_message};
+use super::scene::{Scene, http_call, http_call_with, sqs_message};
 use super::subject::Subject;
 use crate::stack::http::event::scheduled_event;
 use crate::template::model::Function;
@@ -45,6 +45,10 @@ fn first_event(function: &Function) -> anyhow::Result<Bytes> {
     match function.package.as_str() {
         "webhook-intake" => http_call("GET /health", "GET", "/health"),
         "task-gateway" => http_call("$default", "GET", "/v1/brief"),
+        "step-callback" => {
+            let parameters = [("workspace", workspace.as_str()), ("run", run.as_str()), ("step", "0"), ("token", "none")];
+            http_call_with("POST /callbacks/{workspace}/{run}/{step}/{token}", "POST", "/callbacks/ws_github_1/run_none/0/none", &parameters)
+        }
         "run-reaper" => Ok(scheduled_event("bench", jiff::Timestamp::now()).to_string().into()),
         "trigger-matcher" => {
             let order = StopOrder { workspace, run, by: "bench".to_owned() };
