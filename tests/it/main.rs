@@ -16,5 +16,6 @@ mod question;
 mod secrets;
 mod sweep;
 mod template;
+mod verified;
 mod workflows;
 mod world;

@@ -1,6 +1,7 @@
 //! Where the workflows of a repository come from, and when its file is read from the forge: at the repository's first
 //! event, at a push to the default branch that touches the file, when another branch becomes the default, when the
-//! repository moves. Never else, and never for all repositories of an installation at once.
+//! repository moves; to be checked only, at pushes to other branches and at pull requests from forks. Never else, and never
+//! for all repositories of an installation at once.
 //!
 //! In force are, in this order: the workflows of the repository's own `.github/patchbay.yml`; those of the same file in the
 //! account's `.github` repository whose names the repository's file does not have (their schedules only in `.github`
@@ -14,7 +15,7 @@ use patchbay_aws::tables::core::{Connection, ConnectionStatus, Ground, NO_FILE, 
 use patchbay_domain::event::{Detail, Event, Push, Repository};
 use patchbay_domain::run::plan::WorkflowSource;
 use patchbay_domain::run::state::OWN_BRANCHES;
-use patchbay_domain::trigger::{Cron, EventKind, kind_of};
+use patchbay_domain::trigger::{ChangedPaths, Cron, EventKind, kind_of};
 use patchbay_domain::workflow::{FILE_PATH, read};
 use patchbay_forge::{ForgeError, RepoAt};
 use std::sync::Arc;
@@ -68,8 +69,8 @@ enum Look<'a> {
     Head,
     /// The default branch was pushed to, and the file may have changed.
     Pushed(&'a Push),
-    /// Another branch was: the file is checked, and does not count.
-    Elsewhere(&'a Push),
+    /// Another branch was, or a pull request brings this commit from a fork: the file is checked, and does not count.
+    Elsewhere(&'a str),
 }
 
 fn look<'a>(event: &'a Event, known: Option<&WorkflowsRow>) -> Look<'a> {
@@ -82,13 +83,25 @@ fn look<'a>(event: &'a Event, known: Option<&WorkflowsRow>) -> Look<'a> {
         match (touched, default == Some(branch)) {
             (true, true) => return Look::Pushed(push),
             // What a run writes never touches the file: its policy protects it.
-            (true, false) if known.is_some() && !branch.starts_with(OWN_BRANCHES) => return Look::Elsewhere(push),
+            (true, false) if known.is_some() && !branch.starts_with(OWN_BRANCHES) => return Look::Elsewhere(&push.after),
             _ => {}
         }
+    }
+    if known.is_some()
+        && let Some(commit) = brought_from_a_fork(event)
+    {
+        return Look::Elsewhere(commit);
     }
     let moved = event.kind == "repository" && matches!(event.action.as_deref(), Some("renamed" | "transferred"));
     let default_changed = matches!(event.detail, Detail::DefaultBranch { .. });
     if known.is_none() || moved || default_changed { Look::Head } else { Look::No }
+}
+
+/// The newest commit of a pull request from another repository: no push of this one tells of it.
+fn brought_from_a_fork(event: &Event) -> Option<&str> {
+    let is_new = event.kind == "pull_request" && matches!(event.action.as_deref(), Some("opened" | "reopened" | "synchronize"));
+    let refs = event.subject.as_ref().filter(|_| is_new)?.refs.as_ref()?;
+    (refs.head_repository_id != event.repository.as_ref().map(|repository| repository.id)).then_some(&refs.head_sha)
 }
 
 impl Matcher {
@@ -141,8 +154,8 @@ impl Matcher {
         let known = ground.own.as_ref();
         let (reading, commit) = match look(event, known) {
             Look::No => return Ok(known.cloned().unwrap_or_else(|| WorkflowsRow::nothing(None, fetched_at))),
-            Look::Elsewhere(push) => {
-                self.check_elsewhere(at, push, known, retaken).await?;
+            Look::Elsewhere(commit) => {
+                self.check_elsewhere(event, at, commit, known, retaken).await?;
                 return Ok(known.cloned().unwrap_or_else(|| WorkflowsRow::nothing(None, fetched_at)));
             }
             Look::Head => (self.read_configuration(at, None).await?, None),
@@ -174,13 +187,27 @@ impl Matcher {
         Ok(head.filter(|head| *head != push.before).unwrap_or_else(|| push.after.clone()))
     }
 
-    async fn check_elsewhere(&self, at: &RepoAt, push: &Push, known: Option<&WorkflowsRow>, retaken: bool) -> anyhow::Result<()> {
-        let reading = self.read_configuration(at, Some(&push.after)).await?;
+    async fn check_elsewhere(
+        &self,
+        event: &Event,
+        at: &RepoAt,
+        commit: &str,
+        known: Option<&WorkflowsRow>,
+        retaken: bool,
+    ) -> anyhow::Result<()> {
+        let reading = self.read_configuration(at, Some(commit)).await?;
         let in_force = known.is_some_and(|row| row.problem.is_none() && Some(row.version.as_str()) == reading.sha());
         if in_force || matches!(reading, Reading::Nothing) {
             return Ok(());
         }
-        self.report(at, &push.after, &reading, known, retaken).await
+        // A fork's file may only be an older one.
+        if !matches!(event.detail, Detail::Push(_))
+            && let ChangedPaths::Known(paths) = self.changed_paths(event, at).await?
+            && !paths.iter().any(|path| path == FILE_PATH)
+        {
+            return Ok(());
+        }
+        self.report(at, commit, &reading, known, retaken).await
     }
 
     /// The account's default, which nobody has looked for yet.

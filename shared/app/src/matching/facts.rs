@@ -30,7 +30,7 @@ impl Matcher {
         Ok(())
     }
 
-    async fn changed_paths(&self, event: &Event, at: &RepoAt) -> anyhow::Result<ChangedPaths> {
+    pub(super) async fn changed_paths(&self, event: &Event, at: &RepoAt) -> anyhow::Result<ChangedPaths> {
         let forge = &self.services.forge;
         let found = match (&event.detail, &event.subject) {
             (Detail::Push(push), _) if cannot_be_compared(push, at) => return Ok(ChangedPaths::Unknown),

@@ -236,6 +236,28 @@ async fn a_check_run_whose_answer_was_lost_is_not_made_twice() {
 }
 
 #[tokio::test]
+async fn a_file_that_a_pull_request_brings_from_a_fork_is_checked_and_does_not_count() {
+    let stage = Stage::set().await;
+    stage.configure(&file("triage", &["issues: {}"])).await;
+    let propose = async |branch: &str, files: &[(&str, &str)]| {
+        let number = stage.github.open_fork_pull(REPO, "dana", branch, "main", "A change", "Please look.", files).unwrap();
+        stage.hear_well(&stage.latest("pull_request")).await;
+        let head = stage.github.pulls(REPO).into_iter().find(|pull| pull.number == number).unwrap().head_sha;
+        stage.checked(&head)
+    };
+    assert_eq!(propose("words", &[("README.md", "other words\n")]).await.len(), 0, "it does not touch the file");
+    let checked = propose("broken", &[(FILE_PATH, "workflows: 1\n")]).await;
+    assert_eq!(checked.len(), 1);
+    assert_eq!(checked[0].0, "failure");
+    let checked = propose("good", &[(FILE_PATH, &file("other", &["issues: {}"]))]).await;
+    assert_eq!(checked[0].0, "success");
+    let (_, delivery) = stage.opened("dana", "hello");
+    stage.hear_well(&delivery).await;
+    let started: Vec<String> = stage.runs().into_iter().filter_map(|run| Some(run.plan?.workflow.name)).collect();
+    assert_eq!(started, ["triage"], "what is proposed is not in force");
+}
+
+#[tokio::test]
 async fn an_app_that_may_not_write_checks_reads_the_file_all_the_same() {
     let stage = Stage::set().await;
     stage.listen();
