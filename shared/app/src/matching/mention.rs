@@ -152,9 +152,10 @@ impl Matcher {
         let workspace = &scene.connection.workspace;
         let id = RunId::derive(workspace, BUILT_IN, scene.event.delivery.as_str());
         let run = accept(self.new_run(scene, request, plan, id.clone()), jiff::Timestamp::now());
+        // First: whoever says "stop" finds every run that there is. That a thread names one that never came to be is no harm.
+        self.threads.remember_run(workspace, run.repository.id, scene.subject.number, &id, run.created_at).await?;
         let created = self.services.dispatch.runs.create(&run).await?;
         // A run that exists comes from an earlier try at this delivery, which may have died before it told anyone.
-        self.threads.remember_run(workspace, run.repository.id, scene.subject.number, &id, run.created_at).await?;
         self.services.dispatch.runs_queue.send_run(workspace, &id, 0).await?;
         // Under the time of the run's creation, so that the second word of a retaken delivery is no second entry (R46).
         let created_at = match created {

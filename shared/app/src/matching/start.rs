@@ -125,17 +125,18 @@ impl Matcher {
             budget_microusd: self.limits.budget_microusd,
         };
         let run = accept(new, Timestamp::now());
+        if let Some(thread) = &run.thread {
+            // First: whoever says "stop" finds every run that there is.
+            self.threads.remember_run(&run.workspace, run.repository.id, thread.number, &run.id, run.created_at).await?;
+        }
         match self.services.dispatch.runs.create(&run).await? {
             Create::Created => Ok(run),
             Create::Exists => self.services.dispatch.reload(&run).await,
         }
     }
 
-    /// What an earlier try may have died before: the thread's list, whoever performs, the history (R46).
+    /// What an earlier try may have died before: whoever performs, the history (R46).
     async fn make_known(&self, run: &Run, scene: &Scene<'_>) -> anyhow::Result<()> {
-        if let Some(thread) = &run.thread {
-            self.threads.remember_run(&run.workspace, run.repository.id, thread.number, &run.id, run.created_at).await?;
-        }
         // A superseded run has changed since.
         let now = self.services.dispatch.reload(run).await?;
         self.services.dispatch.forward(&now, Timestamp::now()).await?;

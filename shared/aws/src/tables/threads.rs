@@ -21,7 +21,8 @@ impl ThreadsTable {
         Self(Table::new(aws, name))
     }
 
-    /// Notes that the thread has this run, created at `at`. Noting it again changes nothing. One call.
+    /// Notes that the thread has this run, created at `at`. Done before the run is created, so that every run is in its
+    /// thread's list; noted again with a later time, it is one run of that time. One call.
     pub async fn remember_run(
         &self,
         workspace: &WorkspaceId,
@@ -36,9 +37,15 @@ impl ThreadsTable {
         Ok(())
     }
 
-    /// The thread's latest runs, newest first, at most 25; finished ones too. One call.
+    /// The thread's latest runs, newest first, each once, at most 25; finished ones too, and such as never came to be. One call.
     pub async fn runs_of(&self, workspace: &WorkspaceId, repository: u64, number: u64) -> Result<Vec<RunId>, AwsError> {
-        self.latest(workspace, repository, number, MAX_RUNS).await
+        let mut runs: Vec<RunId> = Vec::new();
+        for run in self.latest(workspace, repository, number, MAX_RUNS).await? {
+            if !runs.contains(&run) {
+                runs.push(run);
+            }
+        }
+        Ok(runs)
     }
 
     /// The thread's latest run. One call.
