@@ -17,4 +17,5 @@ mod secrets;
 mod sweep;
 mod template;
 mod workflows;
+mod workspace;
 mod world;

@@ -42,7 +42,7 @@ impl World {
     }
 
     /// What an operator does with this stack.
-    async fn operations(&self) -> Result<Operations> {
+    pub(crate) async fn operations(&self) -> Result<Operations> {
         let stack = &self.stack;
         let info = Info {
             webhook_url: stack.webhook_url(),
