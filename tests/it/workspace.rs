@@ -1,10 +1,14 @@
 //! The workspace's workflows, through the real binaries: the operator puts one file in force for all repositories of an
 //! account, a repository's own workflow of the same name wins, and what is taken away starts no more.
 
+use crate::command_line::{Up, patchbay};
 use crate::world::{PATIENCE, World};
-use anyhow::Result;
+use anyhow::{Context, Result};
 use patchbay::operations::WorkspaceWorkflows;
 use patchbay::stack::forge::ORGANISATION;
+use serde_json::Value;
+use std::path::Path;
+use std::process::Output;
 
 const FROM_THE_WORKSPACE: &str =
     "workflows:\n  greet:\n    on: { issues: { types: [opened] } }\n    steps: [comment: { body: 'From the workspace.' }]\n";
@@ -46,4 +50,57 @@ async fn the_workspaces_workflows_hold_where_a_repository_has_none_of_that_name_
     assert!(error.contains("no active installation") && error.contains("nobody"), "{error}");
     world.end().await;
     Ok(())
+}
+
+/// `patchbay workspace` with these arguments, on this stack.
+async fn workspace(data: &Path, arguments: &[&str]) -> Result<Output> {
+    let mut command = patchbay(&["workspace"]);
+    Ok(command.args(arguments).arg("--data").arg(data).output().await?)
+}
+
+/// What it prints when it succeeds.
+async fn shown(data: &Path, arguments: &[&str]) -> Result<String> {
+    let output = workspace(data, arguments).await?;
+    anyhow::ensure!(output.status.success(), "{arguments:?}: {output:?}");
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_checks_a_file_sets_it_shows_it_and_removes_it() -> Result<()> {
+    let folder = tempfile::Builder::new().prefix("patchbay-workspace-").tempdir()?;
+    let data = folder.path().join("data");
+    let up = Up::start(&data).await?;
+    // The installation's own delivery is decided first.
+    let known = async {
+        while !workspace(&data, &[ORGANISATION]).await?.status.success() {
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        anyhow::Ok(())
+    };
+    tokio::time::timeout(PATIENCE, known).await.context("the installation is never in the books")??;
+    let file = folder.path().join("workspace.yml");
+    let path = file.to_str().context("UTF-8")?;
+
+    std::fs::write(&file, FROM_THE_WORKSPACE.replace("steps", "step"))?;
+    let output = workspace(&data, &[ORGANISATION, "--set", path]).await?;
+    assert!(!output.status.success() && String::from_utf8_lossy(&output.stdout).contains("did you mean `steps`?"), "{output:?}");
+    assert!(shown(&data, &[ORGANISATION]).await?.contains("none ever were"), "a file that is wrong is not sent");
+
+    std::fs::write(&file, FROM_THE_WORKSPACE)?;
+    let set: Value = serde_json::from_str(&shown(&data, &[ORGANISATION, "--set", path, "--by", "grace", "--json"]).await?)?;
+    assert_eq!((&set["owner"], &set["workflows"]), (&ORGANISATION.into(), &serde_json::json!(["greet"])), "{set}");
+    let told = shown(&data, &[ORGANISATION]).await?;
+    assert!(told.contains("\n  greet\n") && told.contains(set["version"].as_str().context("a version")?), "{told}");
+    assert!(shown(&data, &[ORGANISATION, "--remove"]).await?.contains("no workspace workflows are in force"));
+
+    for (arguments, why) in [
+        (&["acme/hello"][..], "`acme/hello` is no account"),
+        (&["nobody"], "no active installation"),
+        (&["acme", "--set", "/no/file"], "/no/file"),
+    ] {
+        let output = workspace(&data, arguments).await?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && output.stdout.is_empty() && said.contains(why), "{arguments:?}: {output:?}");
+    }
+    up.interrupt().await
 }
