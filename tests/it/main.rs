@@ -18,4 +18,5 @@ mod sweep;
 mod template;
 mod verified;
 mod workflows;
+mod workspace;
 mod world;

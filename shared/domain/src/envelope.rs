@@ -16,6 +16,8 @@ pub enum EventMessage {
     StopV1(StopOrder),
     #[serde(rename = "start.1")]
     StartV1(Box<StartOrder>),
+    #[serde(rename = "configure.1")]
+    ConfigureV1(ConfigureOrder),
 }
 
 /// Patchbay's own word that something has happened in a repository: a schedule's time has come, or a workflow is started
@@ -40,6 +42,19 @@ pub struct StopOrder {
     pub run: RunId,
     /// Who, in their own words: for the run's history, never for the thread.
     pub by: String,
+}
+
+/// Whoever operates this deployment puts one workflow file in force for all repositories of a connection: the workspace's
+/// workflows. No forge vouches for it: the right to send to the queue does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigureOrder {
+    pub connection: ConnectionId,
+    /// The file; `None` takes away what is in force.
+    pub text: Option<String>,
+    /// Who, in their own words: for the log.
+    pub by: String,
+    /// An earlier order never takes the place of a later one.
+    pub at: Timestamp,
 }
 
 /// A webhook request whose signature was checked (R1).
@@ -73,4 +88,31 @@ pub enum Body {
 pub enum RunMessage {
     #[serde(rename = "1")]
     V1 { workspace: WorkspaceId, run: RunId },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_order_about_the_workspaces_workflows_is_told_by_its_tag() {
+        let order = |text: Option<&str>| {
+            let connection = ConnectionId("con_github_1".to_owned());
+            EventMessage::ConfigureV1(ConfigureOrder {
+                connection,
+                text: text.map(str::to_owned),
+                by: "grace".to_owned(),
+                at: Timestamp::UNIX_EPOCH,
+            })
+        };
+        let sent = serde_json::to_value(order(Some("workflows: {}\n"))).unwrap();
+        let expected = serde_json::json!({
+            "v": "configure.1", "connection": "con_github_1", "text": "workflows: {}\n", "by": "grace", "at": "1970-01-01T00:00:00Z",
+        });
+        assert_eq!(sent, expected);
+        for order in [order(Some("x")), order(None)] {
+            let sent = serde_json::to_string(&order).unwrap();
+            assert_eq!(serde_json::from_str::<EventMessage>(&sent).unwrap(), order);
+        }
+    }
 }

@@ -32,11 +32,20 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 /// # Errors
 /// If the file cannot be read.
 pub(super) fn configuration_of(path: &Path, json: bool) -> anyhow::Result<Option<Configuration>> {
-    let checked = read(&text_of(path)?);
+    Ok(checked(path, json)?.map(|(_, configuration)| configuration))
+}
+
+/// The same, with the text that it was read from.
+///
+/// # Errors
+/// If the file cannot be read.
+pub(super) fn checked(path: &Path, json: bool) -> anyhow::Result<Option<(String, Configuration)>> {
+    let text = text_of(path)?;
+    let checked = read(&text);
     if checked.is_err() {
         print_report(&path.display().to_string(), &checked, json);
     }
-    Ok(checked.ok())
+    Ok(checked.ok().map(|configuration| (text, configuration)))
 }
 
 fn print_report(name: &str, checked: &Result<Configuration, Problems>, json: bool) {

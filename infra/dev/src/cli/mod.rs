@@ -1,5 +1,5 @@
-//! The commands of `patchbay`: demo, up, send, top, runs, logs, cancel, start, redrive, signing-secret, check,
-//! explain, replay, sweep, bench, doctor. `main` only calls [`run`].
+//! The commands of `patchbay`: demo, up, send, top, runs, logs, cancel, start, redrive, signing-secret,
+//! workspace, check, explain, replay, sweep, bench, doctor. `main` only calls [`run`].
 //!
 //! What a command prints is for people on stderr and for programs on stdout: with `--json` stdout holds one JSON object.
 
@@ -27,6 +27,7 @@ mod timeline;
 mod top;
 mod up;
 mod which;
+mod workspace;
 
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -98,6 +99,9 @@ enum Command {
     /// Print the secret with which a repository's http steps are signed, for their receiver.
     #[command(after_help = STACK_HELP)]
     SigningSecret(signing_secret::Arguments),
+    /// Put one workflow file in force for all repositories of an account, or show what is.
+    #[command(after_help = STACK_HELP)]
+    Workspace(workspace::Arguments),
     /// Check a workflow file, and say what is wrong with it.
     Check(check::Arguments),
     /// Say what a workflow file would start for an event, and why; or what was decided about a delivery.
@@ -139,6 +143,7 @@ pub async fn run() -> ExitCode {
         Command::Start(arguments) => start::run(arguments).await,
         Command::Redrive(arguments) => redrive::run(arguments).await,
         Command::SigningSecret(arguments) => signing_secret::run(arguments).await,
+        Command::Workspace(arguments) => workspace::run(arguments).await,
         Command::Check(arguments) => check::run(arguments).await,
         Command::Explain(arguments) => explain::run(arguments).await,
         Command::Replay(arguments) => replay::run(arguments).await,

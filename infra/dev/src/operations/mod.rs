@@ -1,5 +1,5 @@
 //! What an operator does with a deployment: look at runs, logs, queues and deliveries, send dead letters and deliveries
-//! again, end a run, tell a signing secret.
+//! again, end a run, put workflows in force, tell a signing secret.
 //!
 //! One implementation over AWS's own protocols, for the stack on this machine and for one in AWS; [`place`] holds what
 //! differs: where AWS answers, what the resources are called, where the logs lie. Nothing here prints.
@@ -16,6 +16,7 @@ mod resources;
 mod runs;
 mod signing;
 mod start;
+mod workspace;
 
 pub use costs::AgentCost;
 pub use deliveries::{RecordedDecision, RecordedReason, StoredCost, StoredDelivery};
@@ -23,6 +24,7 @@ pub use overview::{Overview, SlotView};
 pub use place::Place;
 pub use queues::{QueueView, Redriven};
 pub use start::Ordered;
+pub use workspace::WorkspaceWorkflows;
 
 use crate::stack::run_logs::{self, Record};
 use aws_config::SdkConfig;

@@ -4,8 +4,9 @@
 //! for all repositories of an installation at once.
 //!
 //! In force are, in this order: the workflows of the repository's own `.github/patchbay.yml`; those of the same file in the
-//! account's `.github` repository whose names the repository's file does not have (their schedules only in `.github`
-//! itself); and always the built-in one. A file that cannot be read leaves what was in force before.
+//! account's `.github` repository (their schedules only in `.github` itself); the workspace's, which the operator put into
+//! the table (`workspace`); and always the built-in one. Of two with one name the earlier is. A file that cannot be read
+//! leaves what was in force before.
 
 use super::Matcher;
 use super::compiled::{Compiled, ReadyWorkflow};
@@ -18,6 +19,7 @@ use patchbay_domain::run::state::OWN_BRANCHES;
 use patchbay_domain::trigger::{ChangedPaths, Cron, EventKind, kind_of};
 use patchbay_domain::workflow::{FILE_PATH, read};
 use patchbay_forge::{ForgeError, RepoAt};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The repository whose file counts for the whole account.
@@ -27,8 +29,6 @@ const DEFAULTS_REPOSITORY: &str = ".github";
 #[derive(Debug, Default)]
 pub(super) struct InForce {
     parts: Vec<Part>,
-    /// Names that the repository's own file has, listening or not.
-    own_names: Vec<String>,
     /// Whether anything is configured at all.
     pub(super) any: bool,
     /// What is wrong with the file that should be in force.
@@ -40,6 +40,8 @@ struct Part {
     source: WorkflowSource,
     version: String,
     compiled: Arc<Compiled>,
+    /// The names that all parts before it have, listening or not.
+    hidden: BTreeSet<String>,
 }
 
 /// One workflow in force.
@@ -51,11 +53,10 @@ pub(super) struct Listening<'a> {
 }
 
 impl InForce {
-    /// Each name once: the repository's own wins.
+    /// Each name once: the earlier part's wins.
     pub(super) fn listening(&self, kind: EventKind) -> impl Iterator<Item = Listening<'_>> {
         self.parts.iter().flat_map(move |part| {
-            let hidden = |name: &String| part.source != WorkflowSource::Repository && self.own_names.contains(name);
-            let listening = part.compiled.listening(kind).filter(move |ready| !hidden(&ready.workflow.name));
+            let listening = part.compiled.listening(kind).filter(|ready| !part.hidden.contains(&ready.workflow.name));
             listening.map(|ready| Listening { source: part.source, version: &part.version, ready })
         })
     }
@@ -132,18 +133,21 @@ impl Matcher {
             Some(row) => Some(row.clone()),
             None => Some(self.find_defaults(connection, repository).await?),
         };
-        let mut force = InForce { own_names: own.names.clone(), problem: own.problem.clone(), ..InForce::default() };
+        let mut force = InForce { problem: own.problem.clone(), ..InForce::default() };
+        let mut earlier = BTreeSet::new();
         let parts = [
             (WorkflowSource::Repository, Scope::Repository(repository.id), Some(own)),
             (WorkflowSource::Organization, Scope::Default, default),
+            (WorkflowSource::Workspace, Scope::Workspace, ground.workspace.clone()),
         ];
         for (source, scope, row) in parts {
             let Some(row) = row else { continue };
             force.any |= !row.names.is_empty();
             if kind_of(event).is_some_and(|kind| row.kinds.contains(&kind)) {
                 let compiled = self.compiled(connection, scope, &row, &at).await?;
-                force.parts.push(Part { source, version: row.version, compiled });
+                force.parts.push(Part { source, version: row.version, compiled, hidden: earlier.clone() });
             }
+            earlier.extend(row.names);
         }
         Ok(force)
     }
@@ -286,7 +290,8 @@ impl Matcher {
         }
     }
 
-    /// The compiled text of a version: from memory, the table, or, if it is kept no more, the forge.
+    /// The compiled text of a version: from memory, the table, or, if it is kept no more, the forge; the workspace's, which
+    /// no forge has, is nothing then.
     async fn compiled(&self, connection: &Connection, scope: Scope, row: &WorkflowsRow, at: &RepoAt) -> anyhow::Result<Arc<Compiled>> {
         let id = &connection.connection;
         if row.version == NO_FILE {
@@ -299,6 +304,10 @@ impl Matcher {
         if let Some(compiled) = stored.and_then(|text| Compiled::of(read(&text).ok()?).ok()).map(Arc::new) {
             self.configurations.remember(id, scope, &row.version, &compiled);
             return Ok(compiled);
+        }
+        if scope == Scope::Workspace {
+            tracing::error!(connection = %id, version = row.version, "the workspace's workflows are gone or unreadable: set them again");
+            return Ok(Arc::default());
         }
         let repository = row.repository.clone().unwrap_or_else(|| at.repository.clone());
         let at = RepoAt { connection: id.clone(), repository };

@@ -1,8 +1,8 @@
 //! The trigger-matcher use case: a delivery becomes an event, is claimed once (R5), and starts what it should.
 //!
-//! `configuration` says which workflows are in force, `workflows` which of them start, `start` starts them; `mention` is
-//! the built-in workflow, `thread_command` answers and stops, `lifecycle` keeps the books of installations. Nothing here
-//! talks to an agent.
+//! `configuration` says which workflows are in force, `workspace` puts the operator's there, `workflows` says which of them
+//! start, `start` starts them; `mention` is the built-in workflow, `thread_command` answers and stops, `lifecycle` keeps the
+//! books of installations. Nothing here talks to an agent.
 
 mod adopt;
 mod cancel;
@@ -18,6 +18,7 @@ mod start;
 mod tests;
 mod thread_command;
 mod workflows;
+mod workspace;
 
 pub use compiled::Configurations;
 pub(crate) use configuration::next_of;
@@ -99,6 +100,7 @@ impl Matcher {
         let delivery = match message {
             EventMessage::V1(delivery) => delivery,
             EventMessage::StopV1(order) => return self.obey(&order).await,
+            EventMessage::ConfigureV1(order) => return self.configure_workspace(&order).await,
             EventMessage::StartV1(order) => orders::delivery_of(&order)?,
         };
         patchbay_aws::telemetry::correlate(delivery.id.as_str());

@@ -101,7 +101,9 @@ pub(crate) fn no_file_title() -> String {
 }
 
 pub(crate) fn no_file_summary() -> String {
-    format!("There is no `{FILE_PATH}` here any more: only the organization's default and the built-in workflow are in force.")
+    format!(
+        "There is no `{FILE_PATH}` here any more: only the organization's default, the workspace's and the built-in workflow are in force."
+    )
 }
 
 pub(crate) fn broken_file_title(problems: usize) -> String {

@@ -20,3 +20,4 @@ mod task_ends;
 mod watched_forge;
 mod workflow_gates;
 mod workflows;
+mod workspace;

@@ -42,19 +42,23 @@ async fn due(table: &CoreTable, at: Timestamp) -> Vec<DueSchedule> {
 #[tokio::test]
 async fn what_an_event_stands_on_is_one_read() {
     let (aws, table) = open().await;
-    let (own, default) = (row("v1", at(0)), row("v2", at(0)));
+    let (own, default, workspace) = (row("v1", at(0)), row("v2", at(0)), row("v3", at(0)));
     assert!(table.save_workflows(&connection(), Scope::Repository(1), &own, Some("text"), None).await.unwrap());
     assert!(table.save_workflows(&connection(), Scope::Default, &default, Some("other"), None).await.unwrap());
-    assert_eq!(aws.take_operations(), ["TransactWriteItems"; 2]);
+    assert!(table.save_workflows(&connection(), Scope::Workspace, &workspace, Some("third"), None).await.unwrap());
+    assert_eq!(aws.take_operations(), ["TransactWriteItems"; 3]);
     let ground = table.load_ground(&connection(), 1).await.unwrap();
     assert_eq!(aws.take_operations(), ["BatchGetItem"]);
-    assert_eq!((ground.own, ground.default, ground.connection), (Some(own), Some(default.clone()), None));
-    assert_eq!(table.load_ground(&connection(), 2).await.unwrap().own, None);
+    assert_eq!((ground.own, ground.default, ground.connection), (Some(own), Some(default), None));
+    assert_eq!(ground.workspace.as_ref(), Some(&workspace));
+    let elsewhere = table.load_ground(&connection(), 2).await.unwrap();
+    assert_eq!((elsewhere.own, elsewhere.workspace), (None, Some(workspace)));
     let text = |scope, version: &'static str| {
         let table = table.clone();
         async move { table.load_workflow_text(&connection(), scope, version).await.unwrap() }
     };
     assert_eq!(text(Scope::Repository(1), "v1").await.as_deref(), Some("text"));
+    assert_eq!(text(Scope::Workspace, "v3").await.as_deref(), Some("third"));
     assert_eq!((text(Scope::Default, "v2").await.as_deref(), text(Scope::Default, "v1").await), (Some("other"), None));
 }
 
@@ -92,6 +96,28 @@ async fn a_text_that_is_kept_no_more_is_gone() {
     table.save_workflows(&connection(), Scope::Default, &row("v1", long_ago), Some("text"), None).await.unwrap();
     assert_eq!(table.load_workflow_text(&connection(), Scope::Default, "v1").await.unwrap(), None);
     assert_eq!(aws.row("core", "connection#con_github_42", "workflows#default")["ttl"], serde_json::Value::Null);
+}
+
+#[tokio::test]
+async fn the_text_of_a_workspace_is_kept_for_ever() {
+    let (aws, table) = open().await;
+    let long_ago = at(0) - SignedDuration::from_hours(24 * 1000);
+    assert!(table.save_workflows(&connection(), Scope::Workspace, &row("v1", long_ago), Some("text"), None).await.unwrap());
+    assert_eq!(table.load_workflow_text(&connection(), Scope::Workspace, "v1").await.unwrap().as_deref(), Some("text"));
+    for row in ["workflows#workspace", "workflow-text#workspace#v1"] {
+        let row = aws.row("core", "connection#con_github_42", row);
+        assert!(row["pk"].is_object() && row["ttl"].is_null(), "{row}");
+    }
+}
+
+#[tokio::test]
+async fn a_workspace_that_has_no_workflows_any_more_keeps_an_earlier_order_out() {
+    let (_aws, table) = open().await;
+    let removed = WorkflowsRow::nothing(None, at(10));
+    assert!(table.save_workflows(&connection(), Scope::Workspace, &row("v1", at(0)), Some("text"), None).await.unwrap());
+    assert!(table.save_workflows(&connection(), Scope::Workspace, &removed, None, None).await.unwrap());
+    assert!(!table.save_workflows(&connection(), Scope::Workspace, &row("v2", at(5)), Some("text"), None).await.unwrap());
+    assert_eq!(table.load_ground(&connection(), 1).await.unwrap().workspace, Some(removed));
 }
 
 #[tokio::test]

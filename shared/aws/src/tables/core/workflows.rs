@@ -21,7 +21,7 @@ use std::collections::{BTreeSet, HashMap};
 
 /// The version where there is no file, or none that could ever be read.
 pub const NO_FILE: &str = "none";
-/// A text that is gone is read from the forge again.
+/// A text that is gone is read from the forge again; the workspace's, which no forge has, is kept for ever.
 const TEXT_DAYS: i64 = 90;
 /// How often keys that DynamoDB left out are asked for again.
 const MAX_BATCHES: usize = 5;
@@ -34,6 +34,8 @@ pub enum Scope {
     Repository(u64),
     /// All repositories of the account: the file of its `.github` repository.
     Default,
+    /// All repositories of the account: what the operator put in force. No forge has it.
+    Workspace,
 }
 
 impl Scope {
@@ -41,6 +43,7 @@ impl Scope {
         match self {
             Scope::Repository(id) => id.to_string(),
             Scope::Default => "default".to_owned(),
+            Scope::Workspace => "workspace".to_owned(),
         }
     }
 }
@@ -48,9 +51,9 @@ impl Scope {
 /// What is in force, without its text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkflowsRow {
-    /// The blob's SHA, or [`NO_FILE`].
+    /// The blob's SHA, for the workspace the SHA-256 of the text, or [`NO_FILE`].
     pub version: String,
-    /// The repository that the file lies in, as it was then; `None` if the account has no `.github`.
+    /// The repository that the file lies in, as it was then; `None` if the account has no `.github`, and for the workspace.
     pub repository: Option<Repository>,
     pub names: Vec<String>,
     /// The kinds of event that any of the workflows starts on.
@@ -62,7 +65,7 @@ pub struct WorkflowsRow {
     /// Why what was read last is not in force.
     #[serde(skip)]
     pub problem: Option<String>,
-    /// When the forge was asked.
+    /// When the forge was asked, or the operator gave the order.
     #[serde(skip)]
     pub fetched_at: Timestamp,
 }
@@ -97,19 +100,23 @@ pub struct Ground {
     pub own: Option<WorkflowsRow>,
     /// The account's; `None` if it was never looked for.
     pub default: Option<WorkflowsRow>,
+    /// The workspace's; `None` if the operator never put any in force.
+    pub workspace: Option<WorkflowsRow>,
 }
 
 impl CoreTable {
     /// The connection and what is configured in a repository of it, strongly consistent. One call.
     pub async fn load_ground(&self, connection: &ConnectionId, repository: u64) -> Result<Ground, AwsError> {
-        let (own, default) = (Scope::Repository(repository).word(), Scope::Default.word());
-        let keys = [keys::connection(connection), keys::workflows(connection, &own), keys::workflows(connection, &default)];
+        let scopes = [Scope::Repository(repository), Scope::Default, Scope::Workspace];
+        let [own, default, workspace] = scopes.map(|scope| keys::workflows(connection, &scope.word()));
+        let keys = [keys::connection(connection), own, default, workspace];
         let items = self.batch(&keys).await?;
         let find = |key: &keys::Key| items.iter().find(|item| text(item, "sk") == Some(&key.sk));
         Ok(Ground {
             connection: find(&keys[0]).map(|item| json(item, "connection", "connection")).transpose()?,
             own: find(&keys[1]).map(WorkflowsRow::parse).transpose()?,
             default: find(&keys[2]).map(WorkflowsRow::parse).transpose()?,
+            workspace: find(&keys[3]).map(WorkflowsRow::parse).transpose()?,
         })
     }
 
@@ -208,12 +215,15 @@ fn row_item(connection: &ConnectionId, scope: Scope, row: &WorkflowsRow) -> Resu
 
 fn text_item(connection: &ConnectionId, scope: Scope, row: &WorkflowsRow, text: &str) -> Item {
     let key = keys::workflow_text(connection, &scope.word(), &row.version);
-    Item::from([
+    let mut item = Item::from([
         ("pk".to_owned(), s(key.pk)),
         ("sk".to_owned(), s(key.sk)),
         ("text".to_owned(), AttributeValue::B(Blob::new(compress(text.as_bytes())))),
-        ("ttl".to_owned(), ttl_days(row.fetched_at, TEXT_DAYS)),
-    ])
+    ]);
+    if scope != Scope::Workspace {
+        item.insert("ttl".to_owned(), ttl_days(row.fetched_at, TEXT_DAYS));
+    }
+    item
 }
 
 /// Whether the transaction failed because a later read is saved.
