@@ -47,7 +47,12 @@ fn first_event(function: &Function) -> anyhow::Result<Bytes> {
         "task-gateway" => http_call("$default", "GET", "/v1/brief"),
         "step-callback" => {
             let parameters = [("workspace", workspace.as_str()), ("run", run.as_str()), ("step", "0"), ("token", "none")];
-            http_call_with("POST /callbacks/{workspace}/{run}/{step}/{token}", "POST", "/callbacks/ws_github_1/run_none/0/none", &parameters)
+            http_call_with(
+                "POST /callbacks/{workspace}/{run}/{step}/{token}",
+                "POST",
+                "/callbacks/ws_github_1/run_none/0/none",
+                &parameters,
+            )
         }
         "run-reaper" => Ok(scheduled_event("bench", jiff::Timestamp::now()).to_string().into()),
         "trigger-matcher" => {
