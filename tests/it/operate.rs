@@ -228,7 +228,8 @@ async fn a_file_is_tried_on_the_deliveries_of_the_past() -> Result<()> {
     let file = site.data.with_file_name("tried.yml");
     let text = "workflows:\n  greet:\n    on: { issues: { types: [opened] } }\n    steps: [agent: { mode: ask, prompt: hello }]\n";
     std::fs::write(&file, text)?;
-    let arguments = |file: &Path| ["replay", "--config", &file.to_string_lossy(), "--repo", "acme/seen", "--since", "1h"].map(str::to_owned);
+    let arguments =
+        |file: &Path| ["replay", "--config", &file.to_string_lossy(), "--repo", "acme/seen", "--since", "1h"].map(str::to_owned);
     let replay = async |file: &Path| {
         let arguments = arguments(file);
         shown(&site.data, &arguments.each_ref().map(String::as_str)).await

@@ -19,8 +19,8 @@ use aws_smithy_runtime_api::client::runtime_plugin::StaticRuntimePlugin;
 use aws_smithy_runtime_api::client::ser_de::DeserializeResponse;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::config_bag::{ConfigBag, Layer};
-use aws_types::{SdkConfig, SigningName};
 use aws_types::region::{Region, SigningRegion};
+use aws_types::{SdkConfig, SigningName};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// What stays as it is in a key's path: the unreserved characters of RFC 3986, and the slash.

@@ -208,7 +208,9 @@ mod tests {
     #[test]
     fn a_message_is_hidden_for_whole_seconds_within_what_sqs_takes() {
         let now = Timestamp::from_second(1_000).unwrap();
-        let check = |at_ms: i64, expected| assert_eq!(seconds_until(Timestamp::from_millisecond(at_ms).unwrap(), now, MAX_VISIBILITY_SECONDS), expected);
+        let check = |at_ms: i64, expected| {
+            assert_eq!(seconds_until(Timestamp::from_millisecond(at_ms).unwrap(), now, MAX_VISIBILITY_SECONDS), expected)
+        };
         check(1_030_000, 30);
         check(1_030_001, 31);
         check(999_000, 1);
