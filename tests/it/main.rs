@@ -13,6 +13,7 @@ mod issue_to_pr;
 mod least_privilege;
 mod operate;
 mod question;
+mod recipes;
 mod secrets;
 mod sweep;
 mod template;

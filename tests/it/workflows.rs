@@ -26,17 +26,27 @@ impl World {
 
     /// Waits for a check run of this name on a commit that is over.
     pub(crate) async fn check_run(&self, sha: &str, name: &str) -> Result<CheckRunView> {
+        self.check_run_in(HELLO, sha, name).await
+    }
+
+    /// The same in another repository.
+    pub(crate) async fn check_run_in(&self, repository: &str, sha: &str, name: &str) -> Result<CheckRunView> {
         let ended = |run: &CheckRunView| run.name == name && run.conclusion.is_some();
-        let found = self.github.wait_for(name, PATIENCE, |github| github.check_runs(HELLO, sha).into_iter().find(ended)).await;
+        let found = self.github.wait_for(name, PATIENCE, |github| github.check_runs(repository, sha).into_iter().find(ended)).await;
         found.with_context(|| format!("trigger-matcher: {:#?}", self.stack.logs().last_lines("trigger-matcher")))
     }
 
     /// Configures, and waits until the file is in force.
     pub(crate) async fn in_force(&self, text: &str) -> Result<()> {
+        self.in_force_in(HELLO, text).await
+    }
+
+    /// The same in another repository.
+    pub(crate) async fn in_force_in(&self, repository: &str, text: &str) -> Result<()> {
         // An event of before, decided later, would be decided by what is in force then.
         self.settle().await?;
-        let sha = self.configure(text)?;
-        let check = self.check_run(&sha, "patchbay / configuration").await?;
+        let sha = self.github.push_commit(repository, PERSON, "main", "Configure Patchbay", &[(FILE, text)])?;
+        let check = self.check_run_in(repository, &sha, "patchbay / configuration").await?;
         anyhow::ensure!(check.conclusion.as_deref() == Some("success"), "{check:#?}");
         Ok(())
     }

@@ -71,7 +71,7 @@ async fn receive(State((sender, count)): State<Inbox>, headers: HeaderMap, raw: 
 }
 
 impl Call {
-    fn header(&self, name: &str) -> Result<&str> {
+    pub(crate) fn header(&self, name: &str) -> Result<&str> {
         Ok(self.headers.get(name).with_context(|| format!("the header {name}"))?.to_str()?)
     }
 

@@ -5,6 +5,7 @@ use super::which::Which;
 use crate::operations::records::{RunDetails, RunSummary};
 use clap::Args;
 use jiff::Timestamp;
+use patchbay_domain::run::plan::StepStatus;
 use patchbay_domain::run::{Outcome, Run, State};
 use serde_json::json;
 use std::process::ExitCode;
@@ -64,8 +65,7 @@ fn describe(RunDetails { run, usage, history }: &RunDetails, now: Timestamp) -> 
     if let Some(plan) = &run.plan {
         line("Workflow", format!("{}, version {}", plan.workflow.name, plan.workflow.version));
         for (index, planned) in plan.steps.iter().enumerate() {
-            let outcome = planned.status.outcome().unwrap_or(if index == plan.at { "at work" } else { "to be done" });
-            line("Step", format!("{} {}: {outcome}", index + 1, planned.step.action.name()));
+            line("Step", format!("{} {}: {}", index + 1, planned.step.action.name(), outcome(&planned.status, index == plan.at)));
         }
     }
     line("Asked by", run.request.requester.login.clone());
@@ -98,6 +98,14 @@ fn describe(RunDetails { run, usage, history }: &RunDetails, now: Timestamp) -> 
     lines.push(if history.is_empty() { "History     empty".to_owned() } else { "History".to_owned() });
     lines.extend(history.iter().map(|entry| format!("  {:.3} {} {}: {}", entry.at, entry.actor, entry.what, entry.detail)));
     lines.join("\n")
+}
+
+/// How a step ended, with the reason where it failed: a run that goes on says it nowhere else.
+fn outcome(status: &StepStatus, is_next: bool) -> String {
+    match status {
+        StepStatus::Failed { failure } => format!("failure: {:?}, {}", failure.code, failure.detail),
+        _ => status.outcome().unwrap_or(if is_next { "at work" } else { "to be done" }).to_owned(),
+    }
 }
 
 /// The state with what it says of itself.
@@ -134,6 +142,7 @@ pub(super) fn dollars(microusd: u64) -> String {
 mod tests {
     use super::*;
     use crate::operations::records::tests::saved_run;
+    use patchbay_domain::task::{Failure, FailureCode};
     use serde_json::json;
 
     fn details() -> RunDetails {
@@ -157,6 +166,13 @@ mod tests {
         ] {
             assert!(text.lines().any(|line| line == told), "{told} in\n{text}");
         }
+    }
+
+    #[test]
+    fn a_step_that_failed_says_why() {
+        let failure = Failure::new(FailureCode::SetupFailed, "`npm ci` ended with exit code 1.");
+        assert_eq!(outcome(&StepStatus::Failed { failure }, false), "failure: SetupFailed, `npm ci` ended with exit code 1.");
+        assert_eq!([true, false].map(|next| outcome(&StepStatus::Pending, next)), ["at work", "to be done"]);
     }
 
     #[test]

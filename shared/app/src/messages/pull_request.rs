@@ -57,18 +57,23 @@ pub fn pull_request_body(run: &Run, result: &StoredResult, mention: &str) -> Str
     let summary =
         if summary.trim().is_empty() { String::new() } else { format!("### What was done\n\n{}\n\n", markdown::fold(&summary, 12_000)) };
     format!(
-        "{}\n{closes}### What was asked\n\n{asked}\n\n— {} in [{}]({})\n\n{summary}{}### Files\n\n{}\n\n<sub>{} by {} · run `{}`. \
+        "{}\n{closes}### What was asked\n\n{asked}\n\n— {} in {}\n\n{summary}{}### Files\n\n{}\n\n<sub>{} by {} · run `{}`. \
          Comment `@{mention} …` here to ask for more; further commits go to this branch. Please review before merging.</sub>\n",
         status_marker(&run.id),
         text::neutralise(&format!("@{}", run.request.requester.login), &[]),
-        place_in_words(run),
-        run.request.url,
+        place(run),
         verified_sections(result),
         file_list(result),
         usage_message(&result.usage),
         one_line(&text::neutralise(&result.result.agent, &[])),
         run.id,
     )
+}
+
+/// Where it was asked for: a link, if there is a page. A schedule has none, and neither has a push.
+fn place(run: &Run) -> String {
+    let words = place_in_words(run);
+    if run.request.url.is_empty() { words } else { format!("[{words}]({})", run.request.url) }
 }
 
 fn place_in_words(run: &Run) -> String {

@@ -129,6 +129,14 @@ fn a_pull_request_says_what_was_asked_and_done() {
 }
 
 #[test]
+fn a_pull_request_of_a_schedule_links_to_no_page() {
+    let mut run = planned(State::Applying);
+    (run.thread, run.request.url) = (None, String::new());
+    let body = pull_request_body(&run, &changes(), "patchbay");
+    assert!(body.contains("— `@ada` in workflow docs\n"), "{body}");
+}
+
+#[test]
 fn a_commit_names_who_asked_and_which_run() {
     let text = commit_message(&run(State::Applying), "feat: greet by name\n\nfixes #99, thanks @octocat");
     assert_eq!(

@@ -192,6 +192,15 @@ impl LocalGithub {
         self.act_in(repository, |world, id| world.edit_issue(id, number, edit, &person(world, login)?))
     }
 
+    /// A person changes the title of an issue or pull request.
+    ///
+    /// # Errors
+    /// When there is no such thread or person.
+    pub fn retitle(&self, repository: &str, number: u64, login: &str, title: &str) -> Result<()> {
+        let edit = IssueEdit { title: Some(title.to_owned()), ..IssueEdit::default() };
+        self.act_in(repository, |world, id| world.edit_issue(id, number, edit, &person(world, login)?))
+    }
+
     /// A person closes an issue or pull request.
     ///
     /// # Errors
