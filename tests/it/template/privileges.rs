@@ -136,8 +136,12 @@ pub(super) fn environment_matches(template: &Template) -> Vec<String> {
     for (function, properties) in template.functions() {
         let told: BTreeSet<String> = each(&properties["Environment"]["Variables"]).flat_map(referred).collect();
         // Of the queue that a message came from, the message tells.
-        let served: BTreeSet<String> =
-            template.queue_events().into_iter().filter(|(of, _)| *of == function).flat_map(|(_, event)| referred(&event["Queue"])).collect();
+        let served: BTreeSet<String> = template
+            .queue_events()
+            .into_iter()
+            .filter(|(of, _)| *of == function)
+            .flat_map(|(_, event)| referred(&event["Queue"]))
+            .collect();
         for (kind, action) in uses {
             for (resource, _) in template.of_type(kind) {
                 let may = roles_that(template, resource, |s| actions(s).iter().any(|a| a.starts_with(action)));
