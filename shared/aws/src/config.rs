@@ -187,6 +187,11 @@ impl ResolveEndpoint for FixedEndpoint {
     }
 }
 
+/// What the names of a region's endpoints end with: <https://docs.aws.amazon.com/general/latest/gr/rande.html>
+pub(crate) fn dns_suffix(region: &str) -> &'static str {
+    if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" }
+}
+
 /// `https://host:port` of a URL.
 fn origin(url: &str) -> Option<String> {
     let (scheme, rest) = url.split_once("://")?;

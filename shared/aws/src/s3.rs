@@ -2,6 +2,7 @@
 //! HTTP client. S3's own SDK is as large as all else in webhook-intake together, which needs one request of it, rarely.
 //! API: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html>
 
+use crate::config::dns_suffix;
 use aws_runtime::auth::sigv4::{SCHEME_ID, SigV4AuthScheme};
 use aws_runtime::auth::{SigV4OperationSigningConfig, SigningOptions};
 use aws_runtime::retries::classifiers::AwsErrorCodeClassifier;
@@ -135,8 +136,7 @@ impl Bucket {
 
 /// A bucket's own host: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html>
 fn aws_address(bucket: &str, region: &str) -> String {
-    let partition = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
-    format!("https://{bucket}.s3.{region}.{partition}")
+    format!("https://{bucket}.s3.{region}.{}", dns_suffix(region))
 }
 
 impl Request {

@@ -1,7 +1,7 @@
 //! One SQS batch: isolation of its messages from each other, and the answer that names the failed ones.
 
 use super::{Handled, Message};
-use crate::config::AwsConfig;
+use crate::config::{AwsConfig, dns_suffix};
 use crate::error::AwsError;
 use crate::queue::MAX_DELAY_SECONDS;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
@@ -151,10 +151,7 @@ where
         let name = queue_name(arn);
         match &self.endpoint {
             Some(endpoint) => format!("{}/{account}/{name}", endpoint.trim_end_matches('/')),
-            None => {
-                let suffix = if self.region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
-                format!("https://sqs.{}.{suffix}/{account}/{name}", self.region)
-            }
+            None => format!("https://sqs.{}.{}/{account}/{name}", self.region, dns_suffix(&self.region)),
         }
     }
 }

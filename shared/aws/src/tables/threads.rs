@@ -39,33 +39,24 @@ impl ThreadsTable {
 
     /// The thread's latest runs, newest first, each once, at most 25; finished ones too, and such as never came to be. One call.
     pub async fn runs_of(&self, workspace: &WorkspaceId, repository: u64, number: u64) -> Result<Vec<RunId>, AwsError> {
-        let mut runs: Vec<RunId> = Vec::new();
-        for run in self.latest(workspace, repository, number, MAX_RUNS).await? {
-            if !runs.contains(&run) {
-                runs.push(run);
-            }
-        }
-        Ok(runs)
-    }
-
-    /// The thread's latest run. One call.
-    pub async fn last_run(&self, workspace: &WorkspaceId, repository: u64, number: u64) -> Result<Option<RunId>, AwsError> {
-        Ok(self.latest(workspace, repository, number, 1).await?.pop())
-    }
-
-    async fn latest(&self, workspace: &WorkspaceId, repository: u64, number: u64, limit: i32) -> Result<Vec<RunId>, AwsError> {
         let request = self.0.client.query().table_name(&self.0.name).consistent_read(true);
         let output = request
             .key_condition_expression("pk = :pk AND begins_with(sk, :runs)")
             .expression_attribute_values(":pk", s(keys::thread_pk(workspace, repository, number)))
             .expression_attribute_values(":runs", s(keys::THREAD_RUNS))
             .scan_index_forward(false)
-            .limit(limit)
+            .limit(MAX_RUNS)
             .send()
             .await?;
         let now = Timestamp::now();
         let alive = output.items().iter().filter(|item| !expired(item, now));
-        Ok(alive.filter_map(|item| keys::parse_thread_run(text(item, "sk")?)).collect())
+        let mut runs: Vec<RunId> = Vec::new();
+        for run in alive.filter_map(|item| keys::parse_thread_run(text(item, "sk")?)) {
+            if !runs.contains(&run) {
+                runs.push(run);
+            }
+        }
+        Ok(runs)
     }
 
     /// True for the first caller in 90 days who names this thread and key: for what is said once per thread. One call.

@@ -9,13 +9,15 @@ use patchbay_aws::tables::threads::ThreadsTable;
 async fn a_threads_runs_come_newest_first() {
     let aws = FakeAws::start().await;
     let table = ThreadsTable::new(&aws.config(), "threads");
-    assert_eq!(table.last_run(&workspace(), 1, 5).await.unwrap(), None);
+    assert_eq!(table.runs_of(&workspace(), 1, 5).await.unwrap(), []);
     for index in [2, 1, 3, 3] {
         table.remember_run(&workspace(), 1, 5, &run_id(index), in_seconds(index.into())).await.unwrap();
     }
     table.remember_run(&workspace(), 1, 6, &run_id(9), now()).await.unwrap();
     assert_eq!(table.runs_of(&workspace(), 1, 5).await.unwrap(), [run_id(3), run_id(2), run_id(1)]);
-    assert_eq!(table.last_run(&workspace(), 1, 5).await.unwrap(), Some(run_id(3)));
+    // A later try at the same delivery.
+    table.remember_run(&workspace(), 1, 5, &run_id(2), in_seconds(9)).await.unwrap();
+    assert_eq!(table.runs_of(&workspace(), 1, 5).await.unwrap(), [run_id(2), run_id(3), run_id(1)], "each once");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
