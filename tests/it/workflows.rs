@@ -21,7 +21,11 @@ const FILE: &str = ".github/patchbay.yml";
 impl World {
     /// The person pushes a configuration to the default branch; gives the commit.
     pub(crate) fn configure(&self, text: &str) -> Result<String> {
-        self.github.push_commit(HELLO, PERSON, "main", "Configure Patchbay", &[(FILE, text)])
+        self.configure_in(HELLO, text)
+    }
+
+    fn configure_in(&self, repository: &str, text: &str) -> Result<String> {
+        self.github.push_commit(repository, PERSON, "main", "Configure Patchbay", &[(FILE, text)])
     }
 
     /// Waits for a check run of this name on a commit that is over.
@@ -45,7 +49,7 @@ impl World {
     pub(crate) async fn in_force_in(&self, repository: &str, text: &str) -> Result<()> {
         // An event of before, decided later, would be decided by what is in force then.
         self.settle().await?;
-        let sha = self.github.push_commit(repository, PERSON, "main", "Configure Patchbay", &[(FILE, text)])?;
+        let sha = self.configure_in(repository, text)?;
         let check = self.check_run_in(repository, &sha, "patchbay / configuration").await?;
         anyhow::ensure!(check.conclusion.as_deref() == Some("success"), "{check:#?}");
         Ok(())
