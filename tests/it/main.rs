@@ -8,6 +8,7 @@ mod counts;
 mod emulator;
 mod endings;
 mod hostile;
+mod images;
 mod intake;
 mod issue_to_pr;
 mod least_privilege;

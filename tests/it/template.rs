@@ -108,6 +108,11 @@ fn the_agent_task_has_no_role_and_the_agent_no_way_to_the_supervisors_files() {
 }
 
 #[test]
+fn another_image_is_nothing_but_another_image_of_the_agent() {
+    holds(resources::agent_images);
+}
+
+#[test]
 fn the_bucket_is_sealed_private_and_forgets() {
     holds(resources::bucket);
 }
@@ -207,6 +212,10 @@ fn every_rule_notices_its_breach() {
         (resources::agent_task, container(1, "ReadonlyRootFilesystem"), json!(false)),
         (resources::agent_task, container(1, "MountPoints/0/SourceVolume"), json!("private")),
         (resources::agent_task, container(1, "Essential"), json!(true)),
+        (resources::agent_images, own("Agent2TaskDefinition", "TaskRoleArn"), json!({"Fn::GetAtt": "AgentExecutionRole.Arn"})),
+        (resources::agent_images, own("Agent3TaskDefinition", "ContainerDefinitions/0/Image"), json!({"Ref": "AgentImage3"})),
+        (resources::agent_images, own("Agent4TaskDefinition", "ContainerDefinitions/1/Image"), json!({"Ref": "AgentImage"})),
+        (resources::agent_images, own("RunLauncher", "Environment/Variables/ECS_IMAGES/Fn::Join/1/0"), json!("node=x")),
         (resources::bucket, own("Bucket", "PublicAccessBlockConfiguration/BlockPublicPolicy"), json!(false)),
         (resources::bucket, own("Bucket", "LifecycleConfiguration/Rules/0/ExpirationInDays"), json!(30)),
         (alarms::watched, "/Resources/RunsQueueDlqAlarm".into(), Value::Null),

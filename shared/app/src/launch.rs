@@ -103,6 +103,7 @@ impl Launcher {
         let request = TaskRequest {
             client_token: digest(&["task", run.id.as_str(), &run.attempt.to_string()]),
             started_by,
+            image: run.request.options.image.clone(),
             environment: vec![
                 ("PATCHBAY_GATEWAY_URL".to_owned(), self.task.gateway_url.clone()),
                 ("PATCHBAY_WORKSPACE".to_owned(), run.workspace.to_string()),
@@ -134,6 +135,11 @@ impl Launcher {
             Ok(model) => model,
             Err(failure) => return Ok(Err(failure)),
         };
+        if let Some(image) = &options.image
+            && self.tasks.image_names().all(|known| known != image)
+        {
+            return Ok(Err(messages::no_image_failure(image, self.tasks.image_names())));
+        }
         let access = self.services.forge.clone_access(&at).await?;
         let policy = Policy::default();
         Ok(Ok(Brief {

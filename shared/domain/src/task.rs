@@ -236,6 +236,8 @@ pub enum FailureCode {
     NoModel,
     /// The workflow names a model that is not among those allowed here.
     ModelNotAllowed,
+    /// The workflow names an image that this deployment does not have.
+    ImageUnknown,
     /// The model's provider refused: bad key, unknown model, content policy.
     ModelRefused,
     /// The provider could not be reached, or kept failing.

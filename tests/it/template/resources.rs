@@ -23,8 +23,8 @@ pub(super) fn folders(template: &Template) -> Vec<String> {
         named.push(folder.to_owned());
     }
     let tasks = template.of_type("AWS::ECS::TaskDefinition");
-    let commands = tasks.iter().flat_map(|(_, p)| list(&p["ContainerDefinitions"])).map(|c| &c["Command"]);
-    if commands.collect::<Vec<_>>() == [&json!(["agent-task", "supervise"]), &json!(["agent-task", "work"])] {
+    let commands = |task: &Value| list(&task["ContainerDefinitions"]).map(|c| c["Command"].clone()).collect::<Vec<_>>();
+    if tasks.iter().all(|(_, task)| commands(task) == [json!(["agent-task", "supervise"]), json!(["agent-task", "work"])]) {
         named.push("agent-task".to_owned());
     }
     if named.iter().collect::<BTreeSet<_>>() != folders.iter().collect() || named.len() != folders.len() {
@@ -106,6 +106,42 @@ pub(super) fn agent_task(template: &Template) -> Vec<String> {
     must(shared == [json!("work")], "the containers share more or less than the work volume");
     must(volumes(supervisor).contains(&json!("private")), "the supervisor has no private volume");
     must(list(&agent["Environment"]).all(|v| v["Name"] != "PATCHBAY_PRIVATE_DIR"), "the agent knows the private folder");
+    breaches
+}
+
+/// A task with another image has nothing else of its own, and the supervisor's image is the deployment's in all of them.
+pub(super) fn agent_images(template: &Template) -> Vec<String> {
+    let mut breaches = Vec::new();
+    let without_its_own = |task: &Value| {
+        let mut task = task.clone();
+        task["Family"] = Value::Null;
+        task["ContainerDefinitions"][1]["Image"] = Value::Null;
+        task
+    };
+    let plain = template.at("/Resources/AgentTaskDefinition/Properties");
+    let tasks = template.of_type("AWS::ECS::TaskDefinition");
+    for (task, properties) in &tasks {
+        if without_its_own(properties) != without_its_own(plain) {
+            breaches.push(format!("{task} is another task than AgentTaskDefinition"));
+        }
+    }
+    for number in 1..tasks.len() {
+        let (task, parameter) = (format!("Agent{number}TaskDefinition"), json!({"Ref": format!("AgentImage{number}")}));
+        let family = format!("${{AWS::StackName}}-agent-task-{number}");
+        let image = json!({"Fn::Select": [1, {"Fn::Split": ["=", parameter]}]});
+        let has = format!("HasAgentImage{number}");
+        if template.property(&task, "Family")["Fn::Sub"] != family
+            || template.property(&task, "ContainerDefinitions/1/Image") != &image
+            || template.at(&format!("/Resources/{task}/Condition")) != &json!(has)
+        {
+            breaches.push(format!("{task} is not what AgentImage{number} names"));
+        }
+        let name = json!({"Fn::Select": [0, {"Fn::Split": ["=", parameter]}]});
+        let chosen = json!({"Fn::If": [has, {"Fn::Join": ["=", [name, {"Ref": task}]]}, {"Ref": "AWS::NoValue"}]});
+        if !list(&template.property("RunLauncher", "Environment/Variables/ECS_IMAGES")["Fn::Join"][1]).any(|entry| entry == &chosen) {
+            breaches.push(format!("run-launcher does not know {task}"));
+        }
+    }
     breaches
 }
 

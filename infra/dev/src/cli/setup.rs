@@ -81,11 +81,11 @@ fn read_model(setting: impl Fn(&str) -> Option<String>) -> anyhow::Result<ModelC
 ///
 /// # Errors
 /// Everything that is missing, in one error.
-pub(super) fn real_forge(api_url: &str) -> anyhow::Result<RealForge> {
-    read_forge(api_url, setting)
+pub(super) fn real_forge(api_url: &str, public_url: &str) -> anyhow::Result<RealForge> {
+    read_forge(api_url, public_url, setting)
 }
 
-fn read_forge(api_url: &str, setting: impl Fn(&str) -> Option<String>) -> anyhow::Result<RealForge> {
+fn read_forge(api_url: &str, public_url: &str, setting: impl Fn(&str) -> Option<String>) -> anyhow::Result<RealForge> {
     const NAMES: [&str; 4] =
         ["PATCHBAY_GITHUB_APP_ID", "PATCHBAY_GITHUB_APP_SLUG", "PATCHBAY_GITHUB_APP_KEY_FILE", "PATCHBAY_WEBHOOK_SECRET"];
     let values = NAMES.map(&setting);
@@ -98,7 +98,8 @@ fn read_forge(api_url: &str, setting: impl Fn(&str) -> Option<String>) -> anyhow
         std::fs::read_to_string(&key_file).with_context(|| format!("PATCHBAY_GITHUB_APP_KEY_FILE: {key_file} cannot be read"))?;
     let api_url = api_url.trim_end_matches('/').to_owned();
     let web_url = web_url(&api_url);
-    Ok(RealForge { api_url, web_url, app_id, slug, private_key, webhook_secret })
+    let public_url = public_url.trim_end_matches('/').to_owned();
+    Ok(RealForge { api_url, web_url, public_url, app_id, slug, private_key, webhook_secret })
 }
 
 /// Where people see the GitHub of an API address: github.com, or GitHub Enterprise Server's host.
@@ -132,7 +133,9 @@ mod tests {
 
     #[test]
     fn everything_that_a_real_forge_lacks_is_one_error() {
-        let error = read_forge("https://api.github.com", settings(&[("PATCHBAY_GITHUB_APP_ID", "1")])).unwrap_err().to_string();
+        let error = read_forge("https://api.github.com", "https://tunnel.example", settings(&[("PATCHBAY_GITHUB_APP_ID", "1")]))
+            .unwrap_err()
+            .to_string();
         assert_eq!(
             error,
             "a real forge needs PATCHBAY_GITHUB_APP_SLUG, PATCHBAY_GITHUB_APP_KEY_FILE, PATCHBAY_WEBHOOK_SECRET; see patchbay up --help"

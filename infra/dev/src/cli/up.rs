@@ -6,7 +6,6 @@ use super::{DEFAULT_PORT, Project, default_data_dir, setup};
 use crate::aws::parse_addresses;
 use crate::chaos::Chaos;
 use crate::stack::{ForgeConfig, Stack, forge};
-use anyhow::bail;
 use clap::Args;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -24,9 +23,12 @@ pub(super) struct Arguments {
     /// A real GitHub's API instead of the local one, such as https://api.github.com.
     #[arg(long, requires = "public_url")]
     forge: Option<String>,
-    /// Where the real GitHub reaches this machine: a tunnel to the port.
-    #[arg(long)]
+    /// Where the real GitHub, and whoever calls back, reaches this machine: a tunnel to the port.
+    #[arg(long, requires = "forge")]
     public_url: Option<String>,
+    /// A parameter of template.yaml, as a deployment would set it. Can be given several times.
+    #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parse_parameter)]
+    parameters: Vec<(String, String)>,
     /// Another AWS emulator in place of the stack's own: URL for DynamoDB, SQS, S3, Secrets Manager and KMS, or SERVICE=URL
     /// for one of them (dynamodb, sqs, s3, secretsmanager, kms). Can be given several times.
     #[arg(long, value_name = "[SERVICE=]URL")]
@@ -70,17 +72,15 @@ async fn start(
     progress: &Progress,
 ) -> anyhow::Result<Stack> {
     // What is missing for a real forge is said before anything is built.
-    let forge = match &arguments.forge {
-        Some(api_url) => ForgeConfig::Real(setup::real_forge(api_url)?),
-        None => ForgeConfig::Local,
+    let forge = match (&arguments.forge, &arguments.public_url) {
+        (Some(api_url), Some(public_url)) => ForgeConfig::Real(setup::real_forge(api_url, public_url)?),
+        _ => ForgeConfig::Local,
     };
-    if matches!(forge, ForgeConfig::Local) && arguments.public_url.is_some() {
-        bail!("--public-url is for a real forge; name it with --forge");
-    }
     let aws_elsewhere = parse_addresses(&arguments.aws_endpoint)?;
     let mut config = setup::prepare(project, data.path().to_owned(), !arguments.common.no_build, progress).await?;
     config.port = (arguments.port != 0).then_some(arguments.port);
     config.forge = forge;
+    config.parameters.extend(arguments.parameters.iter().cloned());
     config.aws_elsewhere = aws_elsewhere;
     if let Some(chaos) = chaos {
         chaos.install(&mut config);
@@ -90,6 +90,11 @@ async fn start(
     let stack = Stack::start(config).await;
     drop(step);
     stack
+}
+
+fn parse_parameter(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 fn info(stack: &Stack, arguments: &Arguments, data: &DataDir) -> anyhow::Result<Info> {

@@ -86,6 +86,8 @@ pub enum ForgeConfig {
 pub struct RealForge {
     pub api_url: String,
     pub web_url: String,
+    /// Where the forge, and whoever calls back, reaches this machine, without a slash at the end.
+    pub public_url: String,
     pub app_id: u64,
     pub slug: String,
     /// PEM.

@@ -1,7 +1,7 @@
 //! Putting a stack together, in the order in which the parts need each other's addresses: listeners, forge, AWS, and only
 //! then the template's final values and the functions.
 
-use super::config::{ModelConfig, STACK_NAME, StackConfig};
+use super::config::{ForgeConfig, ModelConfig, STACK_NAME, StackConfig};
 use super::control::{self, Control};
 use super::forge::Forge;
 use super::http::api::Api;
@@ -43,8 +43,11 @@ pub(super) async fn start(config: StackConfig) -> anyhow::Result<Stack> {
     let logs = LogBook::open(data_dir.join("logs"))?;
     let listeners = Listeners::bind(config.port, declared.into_iter()).await?;
     deployment.function_urls = listeners.function_urls()?;
-    deployment.api_url = listeners.front_url()?;
-    let front_url = deployment.api_url.clone();
+    let front_url = listeners.front_url()?;
+    deployment.api_url = match &config.forge {
+        ForgeConfig::Local => front_url.clone(),
+        ForgeConfig::Real(forge) => forge.public_url.clone(),
+    };
     let webhook_secret_file = config.data_dir.join("webhook-secret");
     let forge = Forge::start(&config, &format!("{front_url}/webhooks/github"), &webhook_secret_file).await?;
     deployment.parameters = parameters(&config.model, &forge, &config.parameters);

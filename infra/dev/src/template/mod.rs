@@ -149,6 +149,13 @@ fn parameter_value(name: &str, declaration: &Node, given: Option<&String>) -> Re
             return Err(TemplateError::at(line, format!("parameter {name} is `{value}`, allowed are {}", allowed.join(", "))));
         }
     }
+    if let Some(pattern) = declaration.get("AllowedPattern") {
+        let pattern = pattern.text()?;
+        let whole = regex::Regex::new(&pattern).map_err(|error| TemplateError::at(line, format!("parameter {name}: {error}")))?;
+        if !whole.is_match(&value) {
+            return Err(TemplateError::at(line, format!("parameter {name} is `{value}`, which does not match {pattern}")));
+        }
+    }
     let kind = declaration.require("Type").map_err(|error| error.of(name))?.text()?;
     let text = |text: &str| Node { line, value: Value::Text(text.to_owned()) };
     if kind == "CommaDelimitedList" || kind.starts_with("List<") {

@@ -8,6 +8,7 @@ const TEMPLATE: &str = r#"
 Parameters:
   Price: { Type: String, Default: "0.5" }
   Subnets: { Type: CommaDelimitedList, Default: "" }
+  Image: { Type: String, Default: "", AllowedPattern: "^([a-z]+=[^=]+)?$" }
   Level: { Type: String, Default: info, AllowedValues: [info, debug] }
 Conditions:
   NoSubnets: !Equals [!Join ["", !Ref Subnets], ""]
@@ -159,6 +160,9 @@ fn parameters_are_overridden_and_checked() {
     assert_eq!(model.function("Intake").unwrap().environment["SUBNETS"], "subnet-1,subnet-2");
     let error = read(TEMPLATE, &given("Level", "loud")).unwrap_err().to_string();
     assert!(error.contains("parameter Level is `loud`, allowed are info, debug"), "{error}");
+    let error = read(TEMPLATE, &given("Image", "node")).unwrap_err().to_string();
+    assert!(error.contains("parameter Image is `node`, which does not match ^([a-z]+=[^=]+)?$"), "{error}");
+    assert!(read(TEMPLATE, &given("Image", "node=x")).is_ok());
     let error = read(TEMPLATE, &given("Colour", "red")).unwrap_err().to_string();
     assert!(error.contains("has no parameter Colour"), "{error}");
 }

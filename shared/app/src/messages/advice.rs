@@ -31,6 +31,10 @@ fn advice(code: FailureCode) -> (&'static str, &'static str) {
             "The workflow names a model that may not be used here.",
             "Take another one in `.github/patchbay.yml`, or have whoever operates Patchbay allow it (`AllowedModels`); then `retry`.",
         ),
+        FailureCode::ImageUnknown => (
+            "The workflow names an image that there is none of here.",
+            "Take another one in `.github/patchbay.yml`, or have whoever operates Patchbay add it (`AgentImage1` to `AgentImage4`); then `retry`.",
+        ),
         FailureCode::ModelRefused => (
             "The model's provider refused the request.",
             "Whoever operates Patchbay checks the model's name and key; if the provider objected to the content, word the request differently.",

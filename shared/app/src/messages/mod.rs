@@ -15,7 +15,7 @@ mod verified;
 pub use pull_request::{commit_message, pull_request_body, pull_request_title, run_trailer};
 pub use replies::{help_message, no_permission_message, nothing_to_retry_message, status_reply_message, stop_message, why_message};
 pub use status::{failed_check, status_message, usage_message};
-pub(crate) use verified::no_base_failure;
+pub(crate) use verified::{no_base_failure, no_image_failure};
 
 use patchbay_domain::ids::RunId;
 

@@ -167,6 +167,7 @@ fn every_failure_says_what_to_do_next() {
     for code in [
         NoModel,
         ModelNotAllowed,
+        ImageUnknown,
         ModelRefused,
         ModelUnavailable,
         Budget,

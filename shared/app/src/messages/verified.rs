@@ -53,6 +53,13 @@ pub(crate) fn no_base_failure(base: &str) -> Failure {
     Failure::new(FailureCode::CloneFailed, &format!("The branch {}, which the workflow names as `base`, does not exist.", named(base)))
 }
 
+/// The failure of a run whose `image` is none of those that the deployment has names for.
+pub(crate) fn no_image_failure<'a>(image: &str, known: impl Iterator<Item = &'a str>) -> Failure {
+    let known = known.map(named).collect::<Vec<_>>().join(", ");
+    let known = if known.is_empty() { "no image with a name" } else { &known };
+    Failure::new(FailureCode::ImageUnknown, &format!("The workflow wants {}; this deployment has {known}.", named(image)))
+}
+
 /// On one line, as code.
 fn named(words: &str) -> String {
     format!("`{}`", cut(&one_line(words).replace('`', "'"), MOST_OF_NAME))

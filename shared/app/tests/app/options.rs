@@ -69,6 +69,21 @@ async fn a_model_that_is_not_allowed_starts_no_task() {
 }
 
 #[tokio::test]
+async fn a_task_runs_in_the_image_that_its_workflow_names() {
+    let stage = Stage::set().await;
+    let image = |name: &str| AgentOptions { image: Some(name.into()), ..AgentOptions::default() };
+    let run = stage.request_with(image("node")).await;
+    stage.start(&run).await;
+    assert_eq!(stage.cloud.seen().ecs.starts[0]["taskDefinition"], "agent-task-1:1");
+    let run = stage.request_with(image("go")).await;
+    stage.launch(&run).await;
+    let failure = stage.failed(&run).await;
+    let said = "The workflow wants `go`; this deployment has `jvm`, `node`.";
+    assert_eq!((failure.code, failure.detail.as_str()), (FailureCode::ImageUnknown, said));
+    assert_eq!(stage.cloud.seen().ecs.starts.len(), 1);
+}
+
+#[tokio::test]
 async fn a_run_starts_from_its_base_and_opens_its_draft_against_it() {
     let stage = Stage::set().await;
     let head = stage.github.push_commit(REPO, "dana", "releases/1", "feat: x", &[("x", "x\n")]).unwrap();

@@ -117,6 +117,7 @@ impl Stage {
         let mut env = EnvReader::from_pairs([
             ("ECS_CLUSTER", "patchbay"),
             ("ECS_TASK_DEFINITION", "agent-task:1"),
+            ("ECS_IMAGES", "jvm=agent-task-2:1,node=agent-task-1:1"),
             ("ECS_SUBNETS", "subnet-1"),
             ("ECS_SECURITY_GROUPS", "sg-1"),
         ]);

@@ -2,6 +2,7 @@
 
 use crate::config::EnvReader;
 use aws_sdk_ecs::types::AssignPublicIp;
+use std::collections::BTreeMap;
 
 /// The cluster, and what RunTask needs beyond it.
 #[derive(Clone, Debug)]
@@ -16,6 +17,8 @@ pub struct TasksConfig {
 pub(super) struct StartConfig {
     /// `ECS_TASK_DEFINITION`
     pub(super) task_definition: String,
+    /// `ECS_IMAGES`, comma-separated `NAME=TASK_DEFINITION`: what runs the agent in another image
+    pub(super) images: BTreeMap<String, String>,
     /// `ECS_SUBNETS`, comma-separated
     pub(super) subnets: Vec<String>,
     /// `ECS_SECURITY_GROUPS`, comma-separated
@@ -30,8 +33,8 @@ impl TasksConfig {
         Self { cluster: env.required("ECS_CLUSTER"), start: None }
     }
 
-    /// For the function that starts them: also `ECS_TASK_DEFINITION`, `ECS_SUBNETS`, `ECS_SECURITY_GROUPS`,
-    /// `ECS_ASSIGN_PUBLIC_IP`.
+    /// For the function that starts them: also `ECS_TASK_DEFINITION`, `ECS_IMAGES`, `ECS_SUBNETS`,
+    /// `ECS_SECURITY_GROUPS`, `ECS_ASSIGN_PUBLIC_IP`.
     pub fn read_for_start(env: &mut EnvReader) -> Self {
         let cluster = env.required("ECS_CLUSTER");
         let (task_definition, subnets, security_groups) =
@@ -44,6 +47,22 @@ impl TasksConfig {
                 AssignPublicIp::Disabled
             }
         };
-        Self { cluster, start: Some(StartConfig { task_definition, subnets, security_groups, assign_public_ip }) }
+        let images = read_images(env);
+        Self { cluster, start: Some(StartConfig { task_definition, images, subnets, security_groups, assign_public_ip }) }
     }
+}
+
+fn read_images(env: &mut EnvReader) -> BTreeMap<String, String> {
+    let mut images = BTreeMap::new();
+    for entry in env.optional("ECS_IMAGES").iter().flat_map(|list| list.split(',')) {
+        match entry.split_once('=') {
+            Some((name, definition)) if !name.is_empty() && !definition.is_empty() => {
+                if images.insert(name.to_owned(), definition.to_owned()).is_some() {
+                    env.problem("ECS_IMAGES", &format!("has two images called `{name}`"));
+                }
+            }
+            _ => env.problem("ECS_IMAGES", &format!("has `{entry}`, which is not NAME=TASK_DEFINITION")),
+        }
+    }
+    images
 }

@@ -23,6 +23,8 @@ pub struct TaskRequest {
     pub client_token: String,
     /// By which the task is found again; at most 128 characters.
     pub started_by: String,
+    /// The name of the image that the agent runs in, one of [`Tasks::image_names`]; the configured one if absent.
+    pub image: Option<String>,
     /// The supervisor's environment.
     pub environment: Vec<(String, String)>,
 }
@@ -39,6 +41,11 @@ pub enum TaskStart {
 }
 
 impl Tasks {
+    /// The names of the images that a task can be asked for, besides the one that has no name.
+    pub fn image_names(&self) -> impl Iterator<Item = &str> {
+        self.config.start.iter().flat_map(|start| start.images.keys()).map(String::as_str)
+    }
+
     /// Starts a task. An error (`Transient`, `Throttled`) leaves it open whether it was started: try the same request
     /// again. One call.
     pub async fn run(&self, request: &TaskRequest) -> Result<TaskStart, AwsError> {
@@ -48,7 +55,10 @@ impl Tasks {
         if let Some(detail) = too_long(request) {
             return Ok(TaskStart::Refused { detail });
         }
-        let call = self.client.run_task().cluster(&self.config.cluster).task_definition(&start.task_definition);
+        let Some(task_definition) = start.definition_for(request.image.as_deref()) else {
+            return Ok(TaskStart::Refused { detail: "there is no image of that name".to_owned() });
+        };
+        let call = self.client.run_task().cluster(&self.config.cluster).task_definition(task_definition);
         let answer = call
             .launch_type(LaunchType::Fargate)
             .count(1)
@@ -64,6 +74,12 @@ impl Tasks {
             Ok(output) => started(&output),
             Err(error) => refused(error),
         }
+    }
+}
+
+impl StartConfig {
+    fn definition_for(&self, image: Option<&str>) -> Option<&str> {
+        image.map_or(Some(&self.task_definition), |name| self.images.get(name)).map(String::as_str)
     }
 }
 
@@ -166,6 +182,7 @@ mod tests {
         let request = |token: usize, value: usize| TaskRequest {
             client_token: "t".repeat(token),
             started_by: "s".into(),
+            image: None,
             environment: vec![("NAME".into(), "v".repeat(value))],
         };
         assert_eq!(too_long(&request(64, 8_000)), None);

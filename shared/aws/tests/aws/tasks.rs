@@ -11,6 +11,7 @@ fn config() -> TasksConfig {
     let mut env = EnvReader::from_pairs([
         ("ECS_CLUSTER", "patchbay"),
         ("ECS_TASK_DEFINITION", "agent-task:3"),
+        ("ECS_IMAGES", "node=agent-task-1:7,jvm=agent-task-2:1"),
         ("ECS_SUBNETS", "subnet-1,subnet-2"),
         ("ECS_SECURITY_GROUPS", "sg-1"),
         ("ECS_ASSIGN_PUBLIC_IP", "ENABLED"),
@@ -30,6 +31,7 @@ fn request() -> TaskRequest {
     TaskRequest {
         client_token: "token-1".into(),
         started_by: "ws/run/1".into(),
+        image: None,
         environment: vec![("PATCHBAY_RUN".into(), "run_1".into()), ("PATCHBAY_BOOTSTRAP_SECRET".into(), "s".into())],
     }
 }
@@ -56,6 +58,33 @@ async fn a_task_is_asked_for_with_the_overrides_on_the_supervisor_only() {
     let network = &body["networkConfiguration"]["awsvpcConfiguration"];
     assert_eq!(network, &json!({"subnets": ["subnet-1", "subnet-2"], "securityGroups": ["sg-1"], "assignPublicIp": "ENABLED"}));
     assert!(body["overrides"]["taskRoleArn"].is_null());
+}
+
+#[tokio::test]
+async fn an_image_is_asked_for_by_its_name() {
+    let (aws, tasks) = open().await;
+    assert_eq!(tasks.image_names().collect::<Vec<_>>(), ["jvm", "node"]);
+    for (image, definition) in [(None, "agent-task:3"), (Some("node"), "agent-task-1:7"), (Some("jvm"), "agent-task-2:1")] {
+        aws.answer(200, json!({"tasks": [{"taskArn": ARN}], "failures": []}));
+        tasks.run(&TaskRequest { image: image.map(str::to_owned), ..request() }).await.unwrap();
+        assert_eq!(aws.take_calls()[0].body["taskDefinition"], definition);
+    }
+    let unknown = tasks.run(&TaskRequest { image: Some("go".into()), ..request() }).await.unwrap();
+    assert!(matches!(unknown, TaskStart::Refused { .. }) && aws.take_calls().is_empty());
+}
+
+#[test]
+fn a_list_of_images_that_cannot_be_meant_is_refused() {
+    let check = |images: &str, said: &str| {
+        let start = [("ECS_CLUSTER", "c"), ("ECS_TASK_DEFINITION", "t"), ("ECS_SUBNETS", "s"), ("ECS_SECURITY_GROUPS", "g")];
+        let mut env = EnvReader::from_pairs(start.into_iter().chain([("ECS_IMAGES", images)]));
+        TasksConfig::read_for_start(&mut env);
+        let error = env.finish().unwrap_err().to_string();
+        assert!(error.contains("ECS_IMAGES") && error.contains(said), "{error}");
+    };
+    check("node=a:1,node=b:1", "has two images called `node`");
+    check("node=a:1,jvm", "has `jvm`, which is not NAME=TASK_DEFINITION");
+    check("=a:1", "has `=a:1`, which is not NAME=TASK_DEFINITION");
 }
 
 #[tokio::test]

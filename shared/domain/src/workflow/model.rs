@@ -116,6 +116,8 @@ pub struct AgentOptions {
     pub budget_microusd: Option<u64>,
     /// Seconds, never more than the deployment's own limit.
     pub deadline_seconds: Option<u32>,
+    /// The image of the agent's container, by the name that the deployment gave it; the deployment's own if absent.
+    pub image: Option<String>,
     /// Files of the repository that the agent is shown read-only.
     pub read: Vec<String>,
     /// Filter patterns: what the change may touch; anything that is not protected if empty.

@@ -36,8 +36,8 @@ pub(in super::super) fn action(word: &str) -> Option<&'static Action> {
 const NUMBER: Key = optional("number", Kind::Template, "The number of the thread to work on; else the event's own.");
 const MAX_CHARS: Key = default("max_chars", Kind::Whole { min: 1, max: 32_000 }, "32000", "Characters after which an output is cut.");
 
-const AGENT_KEYS: [Key; 12] = {
-    let [model, budget, deadline, read, paths, base, draft, setup, verify] = AGENT_OPTIONS;
+const AGENT_KEYS: [Key; 13] = {
+    let [model, budget, deadline, image, read, paths, base, draft, setup, verify] = AGENT_OPTIONS;
     [
         default(
             "mode",
@@ -50,6 +50,7 @@ const AGENT_KEYS: [Key; 12] = {
         model,
         budget,
         deadline,
+        image,
         read,
         paths,
         base,

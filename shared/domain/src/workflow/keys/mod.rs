@@ -200,13 +200,18 @@ pub(super) static STEP: Mapping = Mapping {
 pub(super) static AGENT_DEFAULTS: Mapping = Mapping { name: "`agent`", keys: &AGENT_OPTIONS };
 
 /// What an agent step and the file's `agent` have in common.
-const AGENT_OPTIONS: [Key; 9] = [
+const AGENT_OPTIONS: [Key; 10] = [
     optional("model", Kind::Text, "The model, by its provider's name; else the deployment's."),
     optional("budget", Kind::Money, "What the model may cost; never more than the deployment's own limit."),
     optional(
         "deadline",
         Kind::Duration { min: 30, max: MAX_DEADLINE_SECONDS },
         "How long it may take; never more than the deployment's own limit.",
+    ),
+    optional(
+        "image",
+        Kind::Name,
+        "The image that the agent runs in, by a name that the deployment has for one; else the deployment's own.",
     ),
     optional("read", Kind::Texts, "Files of the repository that the agent is shown and may not change."),
     optional("paths", Kind::Patterns, "Patterns for what the change may touch; else everything that is not protected."),

@@ -5,7 +5,7 @@ use super::super::keys::{Kind, Mapping, Presence};
 use super::super::problem::{Place, closest, either, quoted};
 use super::super::yaml::{Entry, Node, Value};
 use super::Reader;
-use super::foreign::foreign_key;
+use super::foreign::{foreign_key, foreign_value};
 use std::collections::BTreeMap;
 
 /// The checked values of a mapping, by key. Keys whose values were wrong are missing.
@@ -182,6 +182,6 @@ impl Reader<'_> {
             Value::Scalar(scalar) => format!("{name} is {}; it has to be {}", quoted(&scalar.text), kind.expected()),
             Value::List(_) | Value::Map(_) => format!("{name} is {}; it has to be {}", node.kind(), kind.expected()),
         };
-        self.problem(node.place, message);
+        self.problem_with(node.place, message, foreign_value(name).map(str::to_owned));
     }
 }

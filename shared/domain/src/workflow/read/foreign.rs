@@ -21,12 +21,21 @@ pub(super) fn foreign_key(mapping: &str, key: &str) -> Option<&'static str> {
         ("a step", "name") => "a step's name is its `id`",
         ("a step", "continue-on-error") => "write `continue_on_error`",
         ("a step", "timeout-minutes") => "write `timeout: 20m`",
-        ("`agent`", "image") => "the agent's image is chosen by the deployment, with its parameter `AgentImage`; a file cannot choose it",
         ("`agent`", "timeout") => "write `deadline` here, or `timeout` beside `agent`",
         ("an event", "workflows-ignore") => "write the names with `!` in `workflows`",
         ("an event", "inputs") => "inputs need not be declared; read them as `event.inputs.<name>`",
         _ => return None,
     })
+}
+
+/// What to say about a value that is of the wrong kind.
+pub(super) fn foreign_value(name: &str) -> Option<&'static str> {
+    match name {
+        "`image`" => {
+            Some("no address of an image can be written here; the deployment has a name for each that may be used (`AgentImage1` …)")
+        }
+        _ => None,
+    }
 }
 
 /// What to say about an event that does not exist.

@@ -190,6 +190,7 @@ pub(super) fn agent_options(fields: &mut Fields<'_>, defaults: &AgentOptions) ->
         model: fields.take_text("model").or(defaults.model),
         budget_microusd: fields.take_microusd("budget").or(defaults.budget_microusd),
         deadline_seconds: fields.take_seconds("deadline").or(defaults.deadline_seconds),
+        image: fields.take_text("image").or(defaults.image),
         read: fields.take_texts("read").unwrap_or(defaults.read),
         paths: fields.take_texts("paths").unwrap_or(defaults.paths),
         base: fields.take_text("base").or(defaults.base),

@@ -69,7 +69,7 @@ fn keys_and_shapes() {
         "workflows:\n  w:\n    on: push\n    steps: agent\n",
         "workflows:\n  w:\n    on: push\n    steps: []\n    name: x\n    colour: red\n",
         "workflows:\n  w:\n    on: push\n    concurrency: { cancel-in-progress: true }\n    cooldown: 10\n    steps: [text, [], { id: a }]\n",
-        "agent: { budget: 5, deadline: 3s, draft: yes, image: x, read: [../x, /etc/passwd], model: '{{ event.label }}' }\nworkflows:\n  w:\n    on: push\n    cooldown: 30d\n    concurrency: 'a{{ steps.x.outcome }}'\n    steps: [agent: { prompt: x }]\n",
+        "agent: { budget: 5, deadline: 3s, draft: yes, image: a/b, read: [../x, /etc/passwd], model: '{{ event.label }}' }\nworkflows:\n  w:\n    on: push\n    cooldown: 30d\n    concurrency: 'a{{ steps.x.outcome }}'\n    steps: [agent: { prompt: x }]\n",
     ]));
 }
 
@@ -114,7 +114,7 @@ fn steps_that_are_wrong() {
         "- id: a b\n  agent: { prompt: x, mode: aks, timeout: 5m }\n  timeout: 2\n  continue-on-error: true\n",
         "- id: a\n  agent: { prompt: x }\n- id: a\n  agent: { prompt: x }\n",
         "- name: x\n  agent: { prompt: x }\n",
-        "- agent: { prompt: x, image: python, budget: $5 }\n",
+        "- agent: { prompt: x, image: python:3, budget: $5 }\n",
         "- http: { url: https://example.com, inputs: { a: [1], b: { c: d } } }\n",
         "- agent: { prompt: x, paths: [src/**, '[a', '!docs'] }\n- agent: { prompt: x, paths: ['!docs'] }\n",
     ]));

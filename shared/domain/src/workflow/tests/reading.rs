@@ -113,7 +113,7 @@ fn every_key_of_every_step_is_read() {
   continue_on_error: true
   timeout: 1h30m
   agent:
-    { mode: ask, prompt: p, status: false, model: m, budget: 2 USD, deadline: 1h, read: r, paths: ['src/**'], base: dev, draft: true,
+    { mode: ask, prompt: p, status: false, model: m, budget: 2 USD, deadline: 1h, image: node, read: r, paths: ['src/**'], base: dev, draft: true,
       setup: [make], verify: make test }
 - comment: { body: b, key: k, number: 1 }
 - label: { add: [a, b], remove: c, number: '{{ event.subject.number }}' }
