@@ -14,7 +14,6 @@ use patchbay_domain::metric;
 use patchbay_forge::github::convert::check_json_depth;
 use patchbay_forge::github::webhook::{SignatureError, verify_signature};
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -133,7 +132,6 @@ impl Intake {
             id: DeliveryId(id.to_owned()),
             event: event.to_owned(),
             received_at: Timestamp::now(),
-            body_sha256: hex::encode(Sha256::digest(body)),
             body: Body::Inline(String::new()),
         };
         let accepted = delivery.id.clone();

@@ -12,7 +12,6 @@ use patchbay_domain::event::Provider;
 use patchbay_domain::ids::{ConnectionId, DeliveryId};
 use patchbay_domain::metric;
 use patchbay_forge::LoggedDelivery;
-use sha2::{Digest, Sha256};
 
 /// The log is read every five minutes (R8: at most 15) for what failed lately …
 const EVERY_MINUTES: i64 = 5;
@@ -88,7 +87,6 @@ impl Reaper {
             id,
             event: request.event,
             received_at: failed.delivered_at,
-            body_sha256: hex::encode(Sha256::digest(&json)),
             body: Body::Inline(String::new()),
         };
         tracing::warn!(delivery = failed.guid, bytes = json.len(), "taking a delivery that was too large from the forge's log");

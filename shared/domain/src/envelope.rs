@@ -67,8 +67,6 @@ pub struct Delivery {
     /// The provider's event name (`X-GitHub-Event`).
     pub event: String,
     pub received_at: Timestamp,
-    /// SHA-256 of the raw body, hex (R5).
-    pub body_sha256: String,
     pub body: Body,
 }
 

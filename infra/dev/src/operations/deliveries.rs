@@ -14,7 +14,6 @@ use patchbay_domain::event::Provider;
 use patchbay_domain::ids::DeliveryId;
 use patchbay_domain::trigger::Reason;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::time::Duration;
@@ -153,7 +152,7 @@ impl Operations {
     /// If its payload is gone, the queue refuses, or nobody worked on it within `patience`.
     pub async fn run_again(&self, id: &DeliveryId, patience: Duration) -> anyhow::Result<StoredDelivery> {
         let old = self.delivery(id).await?;
-        let (Some(body), Some(payload)) = (old.body.clone(), self.payload(&old).await?) else {
+        let (Some(body), Some(_)) = (old.body.clone(), self.payload(&old).await?) else {
             bail!("the payload of {id} is no longer stored (it is kept for 7 days), and so it cannot be run again");
         };
         let new = self.free_id(id).await?;
@@ -163,7 +162,6 @@ impl Operations {
             id: new.clone(),
             event: old.event.clone(),
             received_at: Timestamp::now(),
-            body_sha256: hex::encode(Sha256::digest(&payload)),
             body,
         });
         let queue = self.url(self.resources.get("EventsQueue")?).await?;

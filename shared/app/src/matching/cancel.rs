@@ -8,6 +8,11 @@ use patchbay_domain::event::{Event, Repository};
 use patchbay_domain::ids::{DeliveryId, WorkspaceId};
 use patchbay_domain::run::{CancelReason, Input, Run};
 
+/// Whether the event says that its thread is over.
+pub(super) fn closes_thread(event: &Event) -> bool {
+    matches!((event.kind.as_str(), event.action.as_deref()), ("issues" | "pull_request", Some("closed" | "deleted" | "transferred")))
+}
+
 impl Matcher {
     /// A closed or deleted thread ends what runs for it; `None` if the event is not about that.
     pub(super) async fn end_runs_of_closed_thread(
@@ -15,11 +20,9 @@ impl Matcher {
         event: &Event,
         connection: Option<&Connection>,
     ) -> anyhow::Result<Option<Verdict>> {
-        let closes = matches!(
-            (event.kind.as_str(), event.action.as_deref()),
-            ("issues" | "pull_request", Some("closed" | "deleted" | "transferred"))
-        );
-        let (true, Some(subject), Some(repository), Some(connection)) = (closes, &event.subject, &event.repository, connection) else {
+        let (true, Some(subject), Some(repository), Some(connection)) =
+            (closes_thread(event), &event.subject, &event.repository, connection)
+        else {
             return Ok(None);
         };
         let thread = (repository, subject.number);

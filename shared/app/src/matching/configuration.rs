@@ -53,6 +53,21 @@ pub(super) struct Listening<'a> {
 }
 
 impl InForce {
+    /// What is in force for an event that nothing listens to, if the books alone say so for certain.
+    pub(super) fn silent(event: &Event, ground: &Ground) -> Option<Self> {
+        if ground.connection.as_ref()?.status != ConnectionStatus::Active {
+            return Some(Self::default());
+        }
+        let own = ground.own.as_ref().filter(|_| look(event, ground.own.as_ref()) == Look::No)?;
+        let is_default = event.repository.as_ref().is_some_and(|repository| repository.name == DEFAULTS_REPOSITORY);
+        let default = if is_default { None } else { Some(ground.default.as_ref()?) };
+        let rows = || [Some(own), default, ground.workspace.as_ref()].into_iter().flatten();
+        if kind_of(event).is_some_and(|kind| rows().any(|row| row.kinds.contains(&kind))) {
+            return None;
+        }
+        Some(Self { any: rows().any(|row| !row.names.is_empty()), problem: own.problem.clone(), ..Self::default() })
+    }
+
     /// Each name once: the earlier part's wins.
     pub(super) fn listening(&self, kind: EventKind) -> impl Iterator<Item = Listening<'_>> {
         self.parts.iter().flat_map(move |part| {
@@ -106,14 +121,19 @@ fn brought_from_a_fork(event: &Event) -> Option<&str> {
 }
 
 impl Matcher {
-    /// What the event's repository stands on; `None` for events that no workflow and no configuration is about. One read;
-    /// a connection that is not in the books is asked for at the forge.
+    /// What the event's repository stands on, as far as the books say; `None` for events that no workflow and no
+    /// configuration is about. One read.
     pub(super) async fn ground_of(&self, event: &Event) -> anyhow::Result<Option<Ground>> {
         let (Some(id), Some(repository)) = (&event.connection, &event.repository) else { return Ok(None) };
         if kind_of(event).is_none() && event.kind != "repository" {
             return Ok(None);
         }
-        let mut ground = self.services.core.load_ground(id, repository.id).await?;
+        Ok(Some(self.services.core.load_ground(id, repository.id).await?))
+    }
+
+    /// The same with its connection: one that is not in the books is asked for at the forge.
+    pub(super) async fn connected(&self, event: &Event, ground: Option<Ground>) -> anyhow::Result<Option<Ground>> {
+        let (Some(mut ground), Some(id)) = (ground, &event.connection) else { return Ok(None) };
         if ground.connection.is_none() {
             ground.connection = Some(self.adopt_connection(event, id).await?);
         }

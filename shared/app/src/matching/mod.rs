@@ -27,13 +27,16 @@ pub use workflows::MAX_DEPTH;
 use crate::config::RunLimits;
 use crate::messages::decisions::not_installed;
 use crate::services::Services;
+use cancel::closes_thread;
 use configuration::InForce;
 use jiff::{SignedDuration, Timestamp};
+use mention::read_request;
 use patchbay_aws::AwsError;
 use patchbay_aws::blobs::{Blobs, delivery_key};
 use patchbay_aws::compress::{decompress, from_inline};
 use patchbay_aws::lambda::Handled;
 use patchbay_aws::queue::MAX_DELAY_SECONDS;
+use patchbay_aws::tables::core::Ground;
 use patchbay_aws::tables::deliveries::{Claim, Decision, DeliveriesTable};
 use patchbay_aws::tables::threads::ThreadsTable;
 use patchbay_domain::command::Names;
@@ -41,6 +44,7 @@ use patchbay_domain::envelope::{Body, Delivery, EventMessage};
 use patchbay_domain::event::{Detail, Event, Push};
 use patchbay_domain::metric;
 use patchbay_forge::ForgeError;
+use workflows::beside_workflows;
 
 /// A claim outlives the invocation that made it by this much (R13).
 const LEASE_MARGIN: SignedDuration = SignedDuration::from_secs(30);
@@ -95,7 +99,8 @@ impl Verdict {
 impl Matcher {
     /// One message of the events queue. `ends_at` is when Lambda ends this invocation.
     ///
-    /// Calls for an ignored delivery: the claim, one read of what is in force, and the completion with payload and decisions.
+    /// Calls for a delivery that nothing listens to: one read of what is in force, and the completion with payload and
+    /// decisions, which is the claim too. For any other that starts nothing, the claim between them.
     pub async fn handle_message(&self, message: EventMessage, ends_at: Timestamp) -> anyhow::Result<Handled> {
         let delivery = match message {
             EventMessage::V1(delivery) => delivery,
@@ -111,10 +116,14 @@ impl Matcher {
     }
 
     async fn take(&self, delivery: &Delivery, ends_at: Timestamp) -> anyhow::Result<Handled> {
-        let now = Timestamp::now();
-        let provider = delivery.provider.as_str();
-        let claim =
-            self.deliveries.claim(provider, &delivery.endpoint, &delivery.id, &delivery.body_sha256, ends_at + LEASE_MARGIN, now).await?;
+        let opened = self.open(delivery).await?;
+        if let Some(decisions) = self.decide_at_hand(&opened)
+            && self.complete_unclaimed(&opened, &decisions).await?
+        {
+            return Ok(opened.done(&decisions));
+        }
+        let (provider, lease) = (delivery.provider.as_str(), ends_at + LEASE_MARGIN);
+        let claim = self.deliveries.claim(provider, &delivery.endpoint, &delivery.id, &opened.fingerprint, lease, Timestamp::now()).await?;
         match claim {
             Claim::New | Claim::TakenUp => {}
             Claim::Done => {
@@ -127,7 +136,7 @@ impl Matcher {
                 return Ok(Handled::Drop("the same delivery id came with another body".to_owned()));
             }
         }
-        let decided = self.decide(delivery, claim == Claim::TakenUp).await;
+        let decided = self.decide(opened, claim == Claim::TakenUp).await;
         if !matches!(decided, Ok(Handled::Done)) {
             // The next try need not wait for this one's lease.
             self.deliveries.give_back(provider, &delivery.endpoint, &delivery.id).await?;
@@ -145,39 +154,69 @@ impl Matcher {
         }
     }
 
-    async fn decide(&self, delivery: &Delivery, retaken: bool) -> anyhow::Result<Handled> {
+    /// What a delivery says, and what the books say about its repository. Nothing is changed by it.
+    async fn open<'d>(&self, delivery: &'d Delivery) -> anyhow::Result<Opened<'d>> {
         let body = self.body_of(delivery).await?;
-        let (event, decisions) = match orders::read_event(delivery, &body) {
-            Ok(event) => {
-                let decisions = match self.match_event(&event, retaken, delivery.received_at).await {
-                    Ok(decisions) => decisions,
-                    Err(error) => match refusal(&error) {
-                        Some(Refusal::Wait(until)) => return put_off(delivery, until, error, Timestamp::now()),
-                        Some(Refusal::Final(why)) => vec![Verdict::ignored(why).into_decision(Some(&event))],
-                        None if !self.has_lost_its_ground(&event, &error).await => return Err(error),
-                        None => vec![Verdict::ignored(not_installed()).into_decision(Some(&event))],
-                    },
-                };
-                (Some(event), decisions)
-            }
-            Err(error) => (None, vec![Verdict::ignored(format!("the payload cannot be read: {error}")).into_decision(None)]),
+        let fingerprint = orders::fingerprint(delivery, &body);
+        let event = orders::read_event(delivery, &body).map_err(|error| format!("the payload cannot be read: {error}"));
+        let ground = match &event {
+            Ok(event) => self.ground_of(event).await?,
+            Err(_) => None,
         };
-        log_decisions(delivery, event.as_ref(), &decisions);
-        self.complete(delivery, &decisions).await?;
-        metrics::counter!(metric::WEBHOOK_PROCESSED).increment(1);
-        Ok(Handled::Done)
+        Ok(Opened { delivery, fingerprint, event, ground })
+    }
+
+    /// What is decided about a delivery that nothing listens to: no run is started or ended, and nobody need be asked. `None`
+    /// for all others, and where what the books say does not suffice.
+    fn decide_at_hand(&self, opened: &Opened<'_>) -> Option<Vec<Decision>> {
+        let event = match &opened.event {
+            Ok(event) => event,
+            Err(why) => return Some(vec![Verdict::ignored(why.as_str()).into_decision(None)]),
+        };
+        let is_own = matches!(event.detail, Detail::Installation(_) | Detail::Schedule { .. } | Detail::Manual(_));
+        if is_own || closes_thread(event) {
+            return None;
+        }
+        let why = read_request(event, &self.names, &self.trigger_label, self.services.app_id).err()?;
+        let (connection, force) = match &opened.ground {
+            Some(ground) => (ground.connection.as_ref(), InForce::silent(event, ground)?),
+            None => (None, InForce::default()),
+        };
+        let built_in = Verdict::ignored(why).into_decision(Some(event));
+        Some(std::iter::once(built_in).chain(beside_workflows(event, connection, &force, true)).collect())
+    }
+
+    async fn decide(&self, opened: Opened<'_>, retaken: bool) -> anyhow::Result<Handled> {
+        let delivery = opened.delivery;
+        let decisions = match &opened.event {
+            Ok(event) => match self.match_event(event, opened.ground.clone(), retaken, delivery.received_at).await {
+                Ok(decisions) => decisions,
+                Err(error) => match refusal(&error) {
+                    Some(Refusal::Wait(until)) => return put_off(delivery, until, error, Timestamp::now()),
+                    Some(Refusal::Final(why)) => vec![Verdict::ignored(why).into_decision(Some(event))],
+                    None if !self.has_lost_its_ground(event, &error).await => return Err(error),
+                    None => vec![Verdict::ignored(not_installed()).into_decision(Some(event))],
+                },
+            },
+            Err(why) => vec![Verdict::ignored(why.as_str()).into_decision(None)],
+        };
+        self.complete(&opened, &decisions).await?;
+        Ok(opened.done(&decisions))
     }
 
     /// What is decided first is what is in force and what starts. The built-in workflow acts before the others do, so that a
     /// run that starts because a thread was closed is not ended by it.
-    async fn match_event(&self, event: &Event, retaken: bool, received_at: Timestamp) -> anyhow::Result<Vec<Decision>> {
+    async fn match_event(
+        &self,
+        event: &Event,
+        ground: Option<Ground>,
+        retaken: bool,
+        received_at: Timestamp,
+    ) -> anyhow::Result<Vec<Decision>> {
         if let Detail::Installation(change) = &event.detail {
             return Ok(vec![self.note_installation(event, change, received_at).await?.into_decision(Some(event))]);
         }
-        if let Detail::Push(push) = &event.detail {
-            log_push(event, push);
-        }
-        let ground = self.ground_of(event).await?;
+        let ground = self.connected(event, ground).await?;
         let force = match &ground {
             Some(ground) => self.workflows_in_force(event, ground, retaken).await?,
             None => InForce::default(),
@@ -194,8 +233,9 @@ impl Matcher {
     }
 
     /// The payload stays readable for seven days (R43): in the table, or in the bucket if it is too big for that.
-    async fn complete(&self, delivery: &Delivery, decisions: &[Decision]) -> anyhow::Result<()> {
-        match self.deliveries.complete(delivery, decisions, Timestamp::now()).await {
+    async fn complete(&self, opened: &Opened<'_>, decisions: &[Decision]) -> anyhow::Result<()> {
+        let (delivery, fingerprint) = (opened.delivery, &opened.fingerprint);
+        match self.deliveries.complete(delivery, fingerprint, decisions, Timestamp::now()).await {
             Err(AwsError::TooLarge) => {}
             other => return Ok(other?),
         }
@@ -203,7 +243,15 @@ impl Matcher {
         let key = delivery_key(delivery.provider, &delivery.id);
         self.blobs.put(&key, from_inline(text)?, "application/zstd").await?;
         let stored = Delivery { body: Body::Stored(key), ..delivery.clone() };
-        Ok(self.deliveries.complete(&stored, decisions, Timestamp::now()).await?)
+        Ok(self.deliveries.complete(&stored, fingerprint, decisions, Timestamp::now()).await?)
+    }
+
+    /// Whether the delivery was nobody's and is done now. What is too big for the table takes the longer way.
+    async fn complete_unclaimed(&self, opened: &Opened<'_>, decisions: &[Decision]) -> anyhow::Result<bool> {
+        match self.deliveries.complete_unclaimed(opened.delivery, &opened.fingerprint, decisions, Timestamp::now()).await {
+            Err(AwsError::TooLarge) => Ok(false),
+            other => Ok(other?),
+        }
     }
 
     async fn body_of(&self, delivery: &Delivery) -> anyhow::Result<Vec<u8>> {
@@ -212,6 +260,30 @@ impl Matcher {
             Body::Stored(key) => self.blobs.get(key).await?.ok_or_else(|| anyhow::anyhow!("the delivery's body {key} is gone"))?,
         };
         Ok(decompress(&packed)?)
+    }
+}
+
+/// A delivery that was looked into, and not touched yet.
+struct Opened<'d> {
+    delivery: &'d Delivery,
+    /// See [`orders::fingerprint`].
+    fingerprint: String,
+    /// Or why there is none.
+    event: Result<Event, String>,
+    ground: Option<Ground>,
+}
+
+impl Opened<'_> {
+    /// Says what was decided, once that is kept.
+    fn done(&self, decisions: &[Decision]) -> Handled {
+        if let Ok(event) = &self.event
+            && let Detail::Push(push) = &event.detail
+        {
+            log_push(event, push);
+        }
+        log_decisions(self.delivery, self.event.as_ref().ok(), decisions);
+        metrics::counter!(metric::WEBHOOK_PROCESSED).increment(1);
+        Handled::Done
     }
 }
 

@@ -12,8 +12,7 @@ use sha2::{Digest, Sha256};
 /// The endpoint of deliveries that no forge sent.
 pub const ORDERS: &str = "patchbay";
 
-/// The order as the delivery that it is handled as. When it was given is not what makes it another one: a step gives its order
-/// again when it does not know whether it did.
+/// The order as the delivery that it is handled as.
 pub(super) fn delivery_of(order: &StartOrder) -> anyhow::Result<Delivery> {
     let json = serde_json::to_vec(order)?;
     Ok(Delivery {
@@ -23,9 +22,16 @@ pub(super) fn delivery_of(order: &StartOrder) -> anyhow::Result<Delivery> {
         event: kind(&order.detail).to_owned(),
         // A time to come would be listed under a day to come.
         received_at: order.at.min(Timestamp::now()),
-        body_sha256: hex::encode(Sha256::digest(serde_json::to_vec(&StartOrder { at: Timestamp::UNIX_EPOCH, ..order.clone() })?)),
         body: to_inline(&compress(&json)),
     })
+}
+
+/// What tells a delivery's body from another one with the same id (R5): SHA-256, hex. When an order was given does not make it
+/// another one: a step gives its order again when it does not know whether it did.
+pub fn fingerprint(delivery: &Delivery, body: &[u8]) -> String {
+    let order = (delivery.endpoint == ORDERS).then(|| serde_json::from_slice::<StartOrder>(body).ok()).flatten();
+    let timeless = order.and_then(|order| serde_json::to_vec(&StartOrder { at: Timestamp::UNIX_EPOCH, ..order }).ok());
+    hex::encode(Sha256::digest(timeless.as_deref().unwrap_or(body)))
 }
 
 /// The event of a delivery's body, whoever sent it.

@@ -101,16 +101,30 @@ impl Matcher {
             tracing::info!(workflow = decision.workflow, started = decision.started, why = decision.why, "workflow decided");
             decisions.push(Decision { repository: repository_of(event), thread: thread_of(event), ..decision });
         }
-        let unusable = connection.filter(|connection| connection.status != ConnectionStatus::Active).map(|_| texts::not_installed());
-        let none = none_listens(event, force, considered.is_empty()).map(|why| (ALL, unusable.unwrap_or(why)));
-        let broken = force.problem.as_ref().filter(|_| kind_of(event).is_some());
-        for (what, why) in none.into_iter().chain(broken.map(|problem| (FILE, texts::broken_in_force(problem)))) {
-            let (repository, thread) = (repository_of(event), thread_of(event));
-            decisions.push(Decision { workflow: what.to_owned(), why, repository, thread, ..Decision::default() });
-        }
+        decisions.extend(beside_workflows(event, connection, force, considered.is_empty()));
         decisions.truncate(MAX_DECISIONS - 1);
         Ok(decisions)
     }
+}
+
+/// What is said besides the decisions about workflows: that there are none to decide about, that a file is broken.
+pub(super) fn beside_workflows(
+    event: &Event,
+    connection: Option<&Connection>,
+    force: &InForce,
+    nothing: bool,
+) -> impl Iterator<Item = Decision> {
+    let unusable = connection.filter(|connection| connection.status != ConnectionStatus::Active).map(|_| texts::not_installed());
+    let none = none_listens(event, force, nothing).map(|why| (ALL, unusable.unwrap_or(why)));
+    let broken = force.problem.as_ref().filter(|_| kind_of(event).is_some()).map(|problem| (FILE, texts::broken_in_force(problem)));
+    let (repository, thread) = (repository_of(event), thread_of(event));
+    none.into_iter().chain(broken).map(move |(what, why)| Decision {
+        workflow: what.to_owned(),
+        why,
+        repository: repository.clone(),
+        thread,
+        ..Decision::default()
+    })
 }
 
 /// A decision that the workflow does not start.

@@ -40,6 +40,7 @@ pub(crate) struct Seen {
     /// What a webhook is answered by its text; otherwise 202.
     pub(crate) hook_answers: Vec<(&'static str, u16)>,
     blobs: HashMap<String, Vec<u8>>,
+    table_operations: Vec<String>,
 }
 
 #[derive(Clone)]
@@ -82,6 +83,11 @@ impl Cloud {
         std::mem::take(&mut self.seen().sent)
     }
 
+    /// DynamoDB's operations since the last time, and forgets them.
+    pub(crate) fn take_table_operations(&self) -> Vec<String> {
+        std::mem::take(&mut self.seen().table_operations)
+    }
+
     /// The oldest message that is not held back.
     pub(crate) fn receive(&self) -> Option<Sent> {
         let mut seen = self.seen();
@@ -96,6 +102,8 @@ impl Cloud {
     }
 
     async fn dynamo(&self, headers: &HeaderMap, body: Bytes) -> Response {
+        let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
+        self.seen().table_operations.extend(target.rsplit('.').next().map(str::to_owned));
         let mut request = self.http.post(&self.dynamo).body(body);
         for name in ["content-type", "x-amz-target", "x-amz-date", "authorization"] {
             if let Some(value) = headers.get(name) {

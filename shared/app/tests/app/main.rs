@@ -14,6 +14,7 @@ mod reap;
 mod redelivery;
 mod runs;
 mod schedules;
+mod silent;
 mod stage;
 mod steps;
 mod task_ends;

@@ -13,7 +13,6 @@ use patchbay_domain::ids::DeliveryId;
 use patchbay_domain::run::{CancelReason, Run, State};
 use patchbay_forge::ForgeError;
 use patchbay_testing::github::Level;
-use sha2::{Digest, Sha256};
 
 impl Stage {
     /// Starts hearing of what happens at the forge.
@@ -36,7 +35,6 @@ impl Stage {
             id: DeliveryId(guid.to_owned()),
             event: event.to_owned(),
             received_at: Timestamp::now(),
-            body_sha256: hex::encode(Sha256::digest(&body)),
             body: to_inline(&compress(&body)),
         }
     }

@@ -8,6 +8,7 @@ use crate::compress::{from_inline, to_inline};
 use crate::config::AwsConfig;
 use crate::error::AwsError;
 use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
 use jiff::Timestamp;
 use patchbay_domain::envelope::{Body, Delivery};
@@ -132,19 +133,46 @@ impl DeliveriesTable {
     /// Marks the delivery as done for good and keeps its decisions (the first `MAX_DECISIONS`) and what it carried, all or
     /// nothing. The first decision lists the delivery under its repository and day. One call (a transaction). An inline body
     /// over `MAX_INLINE_PAYLOAD_BYTES` compressed is `TooLarge`: store it as a blob first.
-    pub async fn complete(&self, delivery: &Delivery, decisions: &[Decision], now: Timestamp) -> Result<(), AwsError> {
+    pub async fn complete(&self, delivery: &Delivery, body_sha256: &str, decisions: &[Decision], now: Timestamp) -> Result<(), AwsError> {
+        let writes = self.completion(delivery, self.done(delivery, body_sha256, now), decisions)?;
+        self.0.client.transact_write_items().set_transact_items(Some(writes)).send().await?;
+        Ok(())
+    }
+
+    /// Claims and completes at once a delivery that nobody ever claimed; else changes nothing and answers `false`. For
+    /// deliveries that change nothing elsewhere: whoever is second must find nothing done twice. One call, otherwise as
+    /// [`Self::complete`].
+    pub async fn complete_unclaimed(
+        &self,
+        delivery: &Delivery,
+        body_sha256: &str,
+        decisions: &[Decision],
+        now: Timestamp,
+    ) -> Result<bool, AwsError> {
+        let unclaimed = self.done(delivery, body_sha256, now).condition_expression("attribute_not_exists(pk)");
+        let writes = self.completion(delivery, unclaimed, decisions)?;
+        match self.0.client.transact_write_items().set_transact_items(Some(writes)).send().await.map_err(AwsError::from) {
+            Ok(_) => Ok(true),
+            Err(AwsError::Conflict) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn done(&self, delivery: &Delivery, body_sha256: &str, now: Timestamp) -> UpdateBuilder {
         let key = keys::claim(delivery.provider.as_str(), &delivery.endpoint, &delivery.id);
-        let done = Update::builder()
+        Update::builder()
             .table_name(&self.0.name)
             .key("pk", s(key.pk))
             .key("sk", s(key.sk))
             .update_expression("SET done = :yes, body_sha256 = :sha, #ttl = if_not_exists(#ttl, :ttl)")
             .expression_attribute_names("#ttl", "ttl")
             .expression_attribute_values(":yes", AttributeValue::Bool(true))
-            .expression_attribute_values(":sha", s(&delivery.body_sha256))
+            .expression_attribute_values(":sha", s(body_sha256))
             .expression_attribute_values(":ttl", ttl_days(now, CLAIM_DAYS))
-            .build()
-            .map_err(|e| AwsError::Permanent(e.to_string()))?;
+    }
+
+    fn completion(&self, delivery: &Delivery, done: UpdateBuilder, decisions: &[Decision]) -> Result<Vec<TransactWriteItem>, AwsError> {
+        let done = done.build().map_err(|e| AwsError::Permanent(e.to_string()))?;
         let mut writes = vec![TransactWriteItem::builder().update(done).build()];
         let mut items = vec![payload_item(delivery)?];
         for (place, decision) in decisions.iter().take(MAX_DECISIONS).enumerate() {
@@ -154,8 +182,7 @@ impl DeliveriesTable {
             let put = Put::builder().table_name(&self.0.name).set_item(Some(item)).build();
             writes.push(TransactWriteItem::builder().put(put.map_err(|e| AwsError::Permanent(e.to_string()))?).build());
         }
-        self.0.client.transact_write_items().set_transact_items(Some(writes)).send().await?;
-        Ok(())
+        Ok(writes)
     }
 
     /// What was decided about a delivery, by workflow. One call.

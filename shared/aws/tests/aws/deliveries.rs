@@ -45,10 +45,35 @@ async fn a_delivery_is_taken_up_again_until_it_is_done() {
     assert_eq!(claim(&table, "sha-1", later, end).await, Claim::TakenUp);
     assert_eq!(claim(&table, "sha-1", later, end).await, Claim::Busy { until: later });
     aws.take_calls();
-    table.complete(&delivery("d1", Body::Stored("k".into())), &[decision("because")], end).await.unwrap();
+    table.complete(&delivery("d1", Body::Stored("k".into())), "sha-1", &[decision("because")], end).await.unwrap();
     assert_eq!(aws.take_operations(), ["TransactWriteItems"], "one call");
     assert_eq!(claim(&table, "sha-1", later, later).await, Claim::Done);
     assert_eq!(claim(&table, "sha-2", later, later).await, Claim::OtherBody);
+}
+
+#[tokio::test]
+async fn what_nobody_claimed_is_claimed_and_done_at_once() {
+    let aws = FakeAws::start().await;
+    let table = DeliveriesTable::new(&aws.config(), "deliveries");
+    let delivery = delivery("d1", Body::Stored("k".into()));
+    let complete = async |why: &str| table.complete_unclaimed(&delivery, "sha-1", &[decision(why)], now()).await.unwrap();
+    assert!(complete("because").await);
+    assert_eq!(aws.take_operations(), ["TransactWriteItems"], "one call");
+    assert!(!complete("otherwise").await);
+    assert_eq!(table.load_decisions("github", "app", &delivery.id, now()).await.unwrap(), [decision("because")]);
+    assert_eq!(claim(&table, "sha-1", in_seconds(60), now()).await, Claim::Done);
+    assert_eq!(claim(&table, "sha-2", in_seconds(60), now()).await, Claim::OtherBody);
+}
+
+#[tokio::test]
+async fn what_somebody_claimed_is_not_done_beside_them() {
+    let aws = FakeAws::start().await;
+    let table = DeliveriesTable::new(&aws.config(), "deliveries");
+    let delivery = delivery("d1", Body::Stored("k".into()));
+    claim(&table, "sha-1", now(), now()).await;
+    assert!(!table.complete_unclaimed(&delivery, "sha-1", &[decision("because")], now()).await.unwrap());
+    assert!(table.load_decisions("github", "app", &delivery.id, now()).await.unwrap().is_empty());
+    assert_eq!(claim(&table, "sha-1", in_seconds(60), now()).await, Claim::TakenUp);
 }
 
 #[tokio::test]
@@ -59,7 +84,7 @@ async fn a_lease_given_back_can_be_taken_at_once_but_a_done_delivery_cannot() {
     claim(&table, "sha-1", in_seconds(60), now()).await;
     table.give_back("github", "app", &id).await.unwrap();
     assert_eq!(claim(&table, "sha-1", in_seconds(60), now()).await, Claim::TakenUp);
-    table.complete(&delivery("d1", Body::Stored("k".into())), &[decision("because")], now()).await.unwrap();
+    table.complete(&delivery("d1", Body::Stored("k".into())), "sha-1", &[decision("because")], now()).await.unwrap();
     table.give_back("github", "app", &id).await.unwrap();
     assert_eq!(claim(&table, "sha-1", in_seconds(60), now()).await, Claim::Done);
 }
@@ -69,7 +94,7 @@ async fn a_claim_is_kept_for_eight_days_and_a_decision_for_fourteen() {
     let aws = FakeAws::start().await;
     let table = DeliveriesTable::new(&aws.config(), "deliveries");
     claim(&table, "sha-1", in_seconds(60), now()).await;
-    table.complete(&delivery("d1", Body::Stored("k".into())), &[decision("because")], now()).await.unwrap();
+    table.complete(&delivery("d1", Body::Stored("k".into())), "sha-1", &[decision("because")], now()).await.unwrap();
     let days = |sk: &str| {
         let ttl: i64 = aws.row("deliveries", "github#app#d1", sk)["ttl"]["N"].as_str().unwrap().parse().unwrap();
         (ttl - now().as_second() + 60) / 86_400
@@ -83,7 +108,7 @@ async fn decisions_are_cut_listed_and_gone_in_time() {
     let table = DeliveriesTable::new(&aws.config(), "deliveries");
     let delivery = delivery("d1", Body::Stored("k".into()));
     let long: String = "ä".repeat(500);
-    table.complete(&delivery, &[decision(&long)], now()).await.unwrap();
+    table.complete(&delivery, "sha-1", &[decision(&long)], now()).await.unwrap();
     let found = table.load_decisions("github", "app", &delivery.id, now()).await.unwrap();
     assert_eq!(found, [decision(&"ä".repeat(200))]);
     let listed = table.list_of_repository("github", "acme/hello", now(), 10).await.unwrap();
@@ -99,13 +124,13 @@ async fn a_payload_is_kept_inline_or_as_a_key_for_seven_days() {
     let inline = to_inline(&compress(b"{\"action\":\"opened\"}"));
     for body in [inline, Body::Stored("deliveries/github/d1.zst".into())] {
         let delivery = delivery("d1", body.clone());
-        table.complete(&delivery, &[decision("because")], now()).await.unwrap();
+        table.complete(&delivery, "sha-1", &[decision("because")], now()).await.unwrap();
         assert_eq!(table.load_payload("github", "app", &delivery.id, now()).await.unwrap(), Some(body));
         let after = now() + SignedDuration::from_hours(24 * 7 + 1);
         assert_eq!(table.load_payload("github", "app", &delivery.id, after).await.unwrap(), None);
     }
     let too_big = to_inline(&vec![0; MAX_INLINE_PAYLOAD_BYTES + 1]);
-    assert_eq!(table.complete(&delivery("d2", too_big), &[decision("because")], now()).await, Err(AwsError::TooLarge));
+    assert_eq!(table.complete(&delivery("d2", too_big), "sha-1", &[decision("because")], now()).await, Err(AwsError::TooLarge));
 }
 
 #[tokio::test]
@@ -126,7 +151,7 @@ async fn many_decisions_are_kept_whole_and_found_by_their_thread() {
     };
     let built_in = Decision { thread: Some(7), ..decision("ignored") };
     let wordy = Decision { workflow: "wordy".into(), reasons: vec![reason(&"x".repeat(200)); 40], ..considered.clone() };
-    table.complete(&delivery, &[built_in.clone(), considered.clone(), wordy], now()).await.unwrap();
+    table.complete(&delivery, "sha-1", &[built_in.clone(), considered.clone(), wordy], now()).await.unwrap();
     assert_eq!(aws.take_operations(), ["TransactWriteItems"], "one call");
     let found = table.load_decisions("github", "app", &delivery.id, now()).await.unwrap();
     assert_eq!(found.len(), 3);
