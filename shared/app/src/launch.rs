@@ -180,10 +180,7 @@ impl Launcher {
             let own = pull.refs.head_repository_id == Some(run.repository.id);
             return Ok(if own { Ok(pull.refs.head_branch) } else { Err(Failure::new(FailureCode::Fork, "")) });
         }
-        let default = match &run.repository.default_branch {
-            Some(branch) => Some(branch.clone()),
-            None => self.services.forge.repository(at).await?.default_branch,
-        };
+        let default = self.services.default_branch(run, at).await?;
         Ok(default.ok_or_else(|| Failure::new(FailureCode::CloneFailed, "the repository has no default branch")))
     }
 

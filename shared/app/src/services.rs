@@ -9,7 +9,7 @@ use patchbay_aws::tables::runs::{AuditEntry, Slot};
 use patchbay_domain::ids::{RunId, WorkspaceId};
 use patchbay_domain::redact::Secrets;
 use patchbay_domain::run::{Run, SlotScope};
-use patchbay_forge::Forge;
+use patchbay_forge::{Forge, ForgeError, RepoAt};
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::{Arc, OnceLock};
 
@@ -43,6 +43,14 @@ impl Services {
         tracing::info!(audit = true, run = %run.id, actor, what, detail, "audit");
         let entry = AuditEntry { at, actor: actor.to_owned(), what: what.to_owned(), detail };
         Ok(self.dispatch.runs.append_audit(&run.workspace, &run.id, &entry).await?)
+    }
+
+    /// The repository's default branch, if it has one. Forge calls: none where the event named it, else one.
+    pub(crate) async fn default_branch(&self, run: &Run, at: &RepoAt) -> Result<Option<String>, ForgeError> {
+        match &run.repository.default_branch {
+            Some(branch) => Ok(Some(branch.clone())),
+            None => Ok(self.forge.repository(at).await?.default_branch),
+        }
     }
 
     /// Whether the run's connection may still be used (R21). One read.

@@ -1,5 +1,5 @@
 //! The effect that both performers share: bring the one status comment up to the run's present state. A failed run without a
-//! thread shows itself as a check run on its commit instead.
+//! thread shows itself as a check run instead, on its commit or, like a schedule's in Actions, on the default branch's newest.
 
 use crate::forge_outcome::input_for;
 use crate::messages;
@@ -50,11 +50,16 @@ async fn write_status(forge: &dyn Forge, run: &Run, pending: &PendingEffect, bod
     }
 }
 
-/// `patchbay / <workflow>` beside the commit that the event was about. Forge calls: one; two on a second try.
+/// `patchbay / <workflow>` beside the commit that the event was about; nothing in a repository without any. Forge calls: one,
+/// one more on a second try, and one or two to find the newest commit.
 async fn write_failed_check(services: &Services, run: &Run, pending: &PendingEffect) -> Result<(), ForgeError> {
     let (Some(plan), State::Failed { failure }) = (&run.plan, &run.state) else { return Ok(()) };
-    let Some(sha) = plan.commit() else { return Ok(()) };
     let at = place_of(run);
+    let sha = match plan.commit() {
+        Some(sha) => Some(sha.to_owned()),
+        None => newest_commit(services, run, &at).await?,
+    };
+    let Some(sha) = sha.as_deref() else { return Ok(()) };
     let name = format!("patchbay / {}", plan.workflow.name);
     let (title, summary) = messages::failed_check(run, failure);
     let summary = outbound(services.known_secrets(), run, summary);
@@ -73,6 +78,13 @@ async fn write_failed_check(services: &Services, run: &Run, pending: &PendingEff
     match known {
         Some(known) => services.forge.update_check_run(&at, known.id, &check).await,
         None => services.forge.create_check_run(&at, &check).await.map(drop),
+    }
+}
+
+async fn newest_commit(services: &Services, run: &Run, at: &RepoAt) -> Result<Option<String>, ForgeError> {
+    match services.default_branch(run, at).await? {
+        Some(branch) => services.forge.branch_head(at, &branch).await,
+        None => Ok(None),
     }
 }
 

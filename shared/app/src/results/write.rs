@@ -103,10 +103,7 @@ impl Results {
             return Ok(if there { Ok(Target::New { base: base.clone() }) } else { Err(messages::no_base_failure(base)) });
         }
         let Some(thread) = run.thread.as_ref().filter(|thread| thread.kind == SubjectKind::PullRequest) else {
-            let base = match &run.repository.default_branch {
-                Some(branch) => Some(branch.clone()),
-                None => self.services.forge.repository(at).await?.default_branch,
-            };
+            let base = self.services.default_branch(run, at).await?;
             return Ok(base
                 .map(|base| Target::New { base })
                 .ok_or_else(|| Failure::new(FailureCode::ForgeRefused, "the repository has no default branch")));

@@ -176,9 +176,9 @@ impl Run {
         self.thread.as_ref().filter(|thread| thread.kind != SubjectKind::Discussion)
     }
 
-    /// Whether people can be told that this run failed: in its thread, or beside its commit.
+    /// Whether people can be told that this run failed: in its thread, or as a workflow beside a commit.
     pub(super) fn can_tell_of_failure(&self) -> bool {
-        self.thread_to_speak_in().is_some() || self.plan.as_ref().is_some_and(|plan| plan.commit().is_some())
+        self.thread_to_speak_in().is_some() || self.plan.is_some()
     }
 
     /// The plan's step at work, with its index, while the run is at it.

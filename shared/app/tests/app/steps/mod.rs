@@ -314,11 +314,15 @@ async fn a_failed_run_without_a_thread_shows_itself_beside_its_commit_once() {
 }
 
 #[tokio::test]
-async fn a_run_about_nothing_fails_in_silence() {
+async fn a_failed_run_about_nothing_shows_itself_beside_the_newest_commit() {
     let stage = Stage::set().await;
     let run = stage.played(&About::default(), "- { id: x, file: { path: '{{ event.label }}' } }").await;
     assert!(failure(&run).detail.contains("`path` came to nothing"));
-    assert!(run.outbox.is_empty(), "{:?}", run.outbox);
+    stage.apply(&run).await;
+    assert!(stage.stored(&run).await.outbox.is_empty());
+    let checks = stage.github.check_runs(REPO, &stage.github.branch_head(REPO, "main").unwrap());
+    assert_eq!(checks.len(), 1, "{checks:?}");
+    assert!(checks[0].summary.contains("`path` came to nothing"), "{}", checks[0].summary);
 }
 
 #[tokio::test]

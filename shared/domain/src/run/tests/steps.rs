@@ -160,17 +160,18 @@ fn a_run_without_a_thread_shows_no_status() {
 
 #[test]
 fn a_failed_run_without_a_thread_is_told_of_beside_its_commit() {
-    let fail = |thread: bool, event: serde_json::Value| {
+    let fail = |event: serde_json::Value| {
         let mut new = new_planned(vec![comment(false)]);
-        new.thread = new.thread.filter(|_| thread);
+        new.thread = None;
         new.plan.as_mut().unwrap().event = event;
         after(accept(new, at(0)), &[failed(0)])
     };
-    let sha = serde_json::json!({ "sha": "abc" });
-    assert!(fail(false, sha.clone()).has_pending(Effect::UpdateStatus));
-    assert!(!fail(false, serde_json::json!({ "sha": null })).has_pending(Effect::UpdateStatus), "there is nowhere to tell of it");
-    let done = Input::Done { effect: Effect::UpdateStatus };
-    assert!(after(begin(fail(false, sha), Effect::UpdateStatus), &[done]).outbox.is_empty());
+    for event in [serde_json::json!({ "sha": "abc" }), serde_json::json!({ "sha": null })] {
+        let run = fail(event);
+        assert!(run.has_pending(Effect::UpdateStatus));
+        let done = Input::Done { effect: Effect::UpdateStatus };
+        assert!(after(begin(run, Effect::UpdateStatus), &[done]).outbox.is_empty());
+    }
 }
 
 #[test]
@@ -179,7 +180,9 @@ fn nobody_speaks_in_a_discussion() {
     new.thread.as_mut().unwrap().kind = crate::event::SubjectKind::Discussion;
     let run = after(accept(new, at(0)), &[asked(0)]);
     assert!(!run.shows_status);
-    assert!(!after(run, &[Input::SlotsClaimed, Input::Abandoned { effect: Effect::StartTask }]).has_pending(Effect::UpdateStatus));
+    assert!(!run.has_pending(Effect::UpdateStatus));
+    let failed = after(run, &[Input::SlotsClaimed, Input::Abandoned { effect: Effect::StartTask }]);
+    assert!(failed.has_pending(Effect::UpdateStatus), "but a failure is told beside a commit");
 }
 
 fn leaving(step: usize, chars: usize, c: &str) -> Input {
