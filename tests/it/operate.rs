@@ -275,3 +275,26 @@ async fn a_stack_in_aws_is_operated_by_its_name() -> Result<()> {
     assert!(unknown.contains("cloudformation:ListStackResources: ValidationError: Stack with that id does not exist"), "{unknown}");
     site.up.interrupt().await
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_workflows_of_a_stack_in_aws_are_set_started_explained_and_tried() -> Result<()> {
+    let site = Site::start().await?;
+    let cloud = site.in_aws().await?;
+    site.ask("answer A repository.").await?;
+    site.up.until(|now| now["runs"]["succeeded"] == 1).await?;
+    let ask = |arguments: &[&str]| printed(in_stack(&site, &cloud, STACK_NAME, arguments));
+    let file = site.data.join("workspace.yml");
+    std::fs::write(&file, "workflows:\n  look:\n    on: [manual, issues]\n    steps: [file: { path: README.md }]\n")?;
+    let path = file.to_str().context("UTF-8")?;
+    let set: Value = serde_json::from_str(&ask(&["workspace", "acme", "--set", path, "--json"]).await?)?;
+    assert_eq!(set["workflows"], json!(["look"]), "{set}");
+    assert!(ask(&["workspace", "acme"]).await?.contains("\n  look\n"));
+    let started: Value = serde_json::from_str(&ask(&["start", "look", "--repo", "acme/seen", "--json"]).await?)?;
+    let delivery = started["delivery"].as_str().context("a delivery")?;
+    let explained = ask(&["explain", delivery]).await?;
+    assert!(explained.contains("look") && explained.contains("starts"), "{explained}");
+    let replayed = ask(&["replay", "--config", path, "--repo", "acme/seen", "--since", "1d"]).await?;
+    assert!(replayed.contains("look"), "{replayed}");
+    assert!(ask(&["workspace", "acme", "--remove"]).await?.contains("no workspace workflows are in force"));
+    site.up.interrupt().await
+}

@@ -46,9 +46,8 @@ pub const DEFAULT_PORT: u16 = 8787;
 const MODEL_HELP: &str = "Model: with PATCHBAY_MODEL_URL (an OpenAI-compatible address up to and with /v1), PATCHBAY_MODEL and PATCHBAY_MODEL_KEY \
     a real model is used (PATCHBAY_MODEL_PROVIDER=anthropic for Anthropic's API); without, a scripted one that knows only the demo's requests.";
 
-const UP_HELP: &str = "A real GitHub App: register a development App (permissions: contents, issues, pull requests: write; metadata: read; events: \
-    issues, issue comment, pull request review comment, push), point a tunnel at the printed port, give the App the webhook URL \
-    <public-url>/webhooks/github, and set\n  \
+const UP_HELP: &str = "A real GitHub App: register a development App with the permissions and events of infra/manifests/github-app.json, \
+    point a tunnel at the printed port, give the App the webhook URL <public-url>/webhooks/github, and set\n  \
     PATCHBAY_GITHUB_APP_ID        the App's number\n  \
     PATCHBAY_GITHUB_APP_SLUG      its name in URLs\n  \
     PATCHBAY_GITHUB_APP_KEY_FILE  the file with its private key (PEM)\n  \
@@ -158,6 +157,14 @@ pub async fn run() -> ExitCode {
 }
 
 /// Where `up` keeps its data unless told otherwise.
+/// An argument of the form NAME=VALUE; the value may hold anything.
+fn parse_pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("it has to be NAME=VALUE".to_owned()),
+    }
+}
+
 fn default_data_dir(project: &Project) -> PathBuf {
     project.ignored_dir().join("data")
 }
@@ -170,5 +177,11 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_pair_is_a_name_and_a_value_that_may_hold_anything() {
+        assert_eq!(parse_pair("a=b=c"), Ok(("a".to_owned(), "b=c".to_owned())));
+        assert!(parse_pair("a").is_err() && parse_pair("=b").is_err());
     }
 }

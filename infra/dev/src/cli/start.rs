@@ -2,6 +2,7 @@
 
 use super::decisions::table;
 use super::output::{Progress, print_result, printable};
+use super::parse_pair;
 use super::which::Which;
 use clap::Args;
 use serde_json::json;
@@ -18,7 +19,7 @@ pub(super) struct Arguments {
     #[arg(long)]
     repo: String,
     /// An input, NAME=VALUE: `event.inputs.NAME` in the workflow's templates.
-    #[arg(long = "input", value_name = "NAME=VALUE", value_parser = parse_input)]
+    #[arg(long = "input", value_name = "NAME=VALUE", value_parser = parse_pair)]
     inputs: Vec<(String, String)>,
     #[command(flatten)]
     which: Which,
@@ -45,22 +46,4 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let json = json!({ "delivery": ordered.delivery, "decisions": ordered.decisions }).to_string();
     print_result(&if arguments.which.json { json } else { printable(&told) });
     Ok(if started { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-fn parse_input(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err("an input is NAME=VALUE".to_owned()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::parse_input;
-
-    #[test]
-    fn an_input_is_a_name_and_a_value_that_may_hold_anything() {
-        assert_eq!(parse_input("a=b=c"), Ok(("a".to_owned(), "b=c".to_owned())));
-        assert!(parse_input("a").is_err() && parse_input("=b").is_err());
-    }
 }

@@ -2,7 +2,7 @@
 
 use super::data_dir::{DataDir, ForgeUser, Info, LocalAws};
 use super::output::{Progress, print_result};
-use super::{DEFAULT_PORT, Project, default_data_dir, setup};
+use super::{DEFAULT_PORT, Project, default_data_dir, parse_pair, setup};
 use crate::aws::parse_addresses;
 use crate::chaos::Chaos;
 use crate::stack::{ForgeConfig, Stack, forge};
@@ -27,7 +27,7 @@ pub(super) struct Arguments {
     #[arg(long, requires = "forge")]
     public_url: Option<String>,
     /// A parameter of template.yaml, as a deployment would set it. Can be given several times.
-    #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parse_parameter)]
+    #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parse_pair)]
     parameters: Vec<(String, String)>,
     /// Another AWS emulator in place of the stack's own: URL for DynamoDB, SQS, S3, Secrets Manager and KMS, or SERVICE=URL
     /// for one of them (dynamodb, sqs, s3, secretsmanager, kms). Can be given several times.
@@ -90,11 +90,6 @@ async fn start(
     let stack = Stack::start(config).await;
     drop(step);
     stack
-}
-
-fn parse_parameter(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
-    Ok((name.to_owned(), value.to_owned()))
 }
 
 fn info(stack: &Stack, arguments: &Arguments, data: &DataDir) -> anyhow::Result<Info> {
