@@ -8,6 +8,12 @@ use std::fs;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
+/// The kernel's tables of connections.
+const TABLES: [&str; 2] = ["/proc/net/tcp", "/proc/net/tcp6"];
+/// So often they are read for a connection that must be there: they are handed out piece by piece, and while others come and go
+/// one can be missed.
+const READS: usize = 5;
+
 /// The processes of a stack's functions, for hooks that are asked at their calls. Knows nobody until the stack is up.
 #[derive(Default)]
 pub struct Callers {
@@ -31,7 +37,8 @@ impl Callers {
 
 /// The process among `pids` that holds the connection's end `peer`; `None` where there is no /proc.
 fn owner_of(peer: SocketAddr, pids: &[u32]) -> Option<u32> {
-    let inode = ["/proc/net/tcp", "/proc/net/tcp6"].iter().find_map(|table| find_inode(&fs::read_to_string(table).ok()?, peer))?;
+    let look = || TABLES.iter().find_map(|table| find_inode(&fs::read_to_string(table).ok()?, peer));
+    let inode = (0..READS).find_map(|_| look())?;
     let socket = format!("socket:[{inode}]");
     let holds = |pid: &u32| {
         let open = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
