@@ -2,7 +2,7 @@
 
 use super::verified::verified_sections;
 use super::{cut, one_line, status_marker, usage_message};
-use patchbay_domain::event::SubjectKind;
+use patchbay_domain::event::{Actor, SubjectKind};
 use patchbay_domain::ids::RunId;
 use patchbay_domain::run::Run;
 use patchbay_domain::task::{StoredResult, TaskOutcome};
@@ -14,15 +14,14 @@ pub fn commit_message(run: &Run, message: &str) -> String {
     // Trailers say who did it: the agent is not asked.
     let message: Vec<&str> = message.lines().filter(|line| !is_trailer(line)).collect();
     let message = message.join("\n");
-    let who = &run.request.requester;
-    format!(
-        "{}\n\nCo-authored-by: {} <{}+{}@users.noreply.github.com>\n{}",
-        message.trim(),
-        who.login,
-        who.id,
-        who.login,
-        run_trailer(&run.id)
-    )
+    let asked = asked_by(run).map(|who| format!("Co-authored-by: {} <{}+{0}@users.noreply.github.com>\n", who.login, who.id));
+    format!("{}\n\n{}{}", message.trim(), asked.unwrap_or_default(), run_trailer(&run.id))
+}
+
+/// Who asked for the run; nobody for one that started of itself, like a schedule's, in which the App stands for them.
+fn asked_by(run: &Run) -> Option<&Actor> {
+    let of_itself = run.plan.as_ref().is_some_and(|plan| plan.event["actor"]["login"].as_str().unwrap_or_default().is_empty());
+    (!of_itself).then_some(&run.request.requester)
 }
 
 /// The issue that the change may close: its own thread.
@@ -57,17 +56,23 @@ pub fn pull_request_body(run: &Run, result: &StoredResult, mention: &str) -> Str
     let summary =
         if summary.trim().is_empty() { String::new() } else { format!("### What was done\n\n{}\n\n", markdown::fold(&summary, 12_000)) };
     format!(
-        "{}\n{closes}### What was asked\n\n{asked}\n\n— {} in {}\n\n{summary}{}### Files\n\n{}\n\n<sub>{} by {} · run `{}`. \
+        "{}\n{closes}### What was asked\n\n{asked}\n\n— {}\n\n{summary}{}### Files\n\n{}\n\n<sub>{} by {} · run `{}`. \
          Comment `@{mention} …` here to ask for more; further commits go to this branch. Please review before merging.</sub>\n",
         status_marker(&run.id),
-        text::neutralise(&format!("@{}", run.request.requester.login), &[]),
-        place(run),
+        who_and_where(run),
         verified_sections(result),
         file_list(result),
         usage_message(&result.usage),
         one_line(&text::neutralise(&result.result.agent, &[])),
         run.id,
     )
+}
+
+fn who_and_where(run: &Run) -> String {
+    match asked_by(run) {
+        Some(who) => format!("{} in {}", text::neutralise(&format!("@{}", who.login), &[]), place(run)),
+        None => place(run),
+    }
 }
 
 /// Where it was asked for: a link, if there is a page. A schedule has none, and neither has a push.

@@ -129,11 +129,18 @@ fn a_pull_request_says_what_was_asked_and_done() {
 }
 
 #[test]
-fn a_pull_request_of_a_schedule_links_to_no_page() {
+fn what_nobody_asked_for_names_nobody_and_links_to_no_page() {
     let mut run = planned(State::Applying);
     (run.thread, run.request.url) = (None, String::new());
-    let body = pull_request_body(&run, &changes(), "patchbay");
-    assert!(body.contains("— `@ada` in workflow docs\n"), "{body}");
+    let mut told = |event: serde_json::Value| {
+        run.plan.as_mut().unwrap().event = event;
+        (pull_request_body(&run, &changes(), "patchbay"), commit_message(&run, "feat: x"))
+    };
+    let (body, commit) = told(serde_json::json!({ "actor": { "login": "ada" } }));
+    assert!(body.contains("— `@ada` in workflow docs\n") && commit.contains("Co-authored-by: ada"), "{body}{commit}");
+    let (body, commit) = told(serde_json::json!({ "actor": { "login": "" } }));
+    assert!(body.contains("— workflow docs\n"), "{body}");
+    assert_eq!(commit, "feat: x\n\nPatchbay-Run: run_0123456789abcdef0123456789abcdef");
 }
 
 #[test]
@@ -246,7 +253,7 @@ fn planned(state: State) -> Run {
                 - { if: 'false', label: { add: [x] } }\n      - comment: { body: b }\n";
     let steps = workflow::read(file).unwrap().workflows.remove(0).steps;
     let workflow = WorkflowRef { name: "docs".to_owned(), source: WorkflowSource::Repository, version: "v".to_owned() };
-    let event = serde_json::json!({ "kind": "issues", "action": "opened" });
+    let event = serde_json::json!({ "kind": "issues", "action": "opened", "actor": { "login": "ada" } });
     let mut plan = Plan::new(workflow, steps, event, 600, 1);
     let url = "https://github.com/acme/hello/pull/8".to_owned();
     plan.steps[0].status = StepStatus::Succeeded { outputs: Outputs::from([("url".to_owned(), url)]) };
