@@ -154,7 +154,7 @@ pub(super) async fn the_night_and_a_hand_start_the_task(scene: &Scene<'_>) -> Re
     let night = Cron::parse("30 2 * * MON-FRI")?.next_after(Timestamp::now()).context("a night")?;
     scene.world.stack.tick_at("run-reaper", night).await?;
     let pull = scene.change_of(&["src/dependencies.txt"]).await?;
-    ensure!(pull.body.contains(" in workflow nightly\n"), "a night has no page: {pull:#?}");
+    ensure!(pull.body.contains("— workflow nightly\n"), "a night is nobody, and has no page: {pull:#?}");
     ensure!(scene.comments(diary).is_empty(), "nobody is told of what went well");
 
     scene.push("main", "Lose the lock", "package-lock.json", "{}\n")?;

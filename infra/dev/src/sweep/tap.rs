@@ -227,8 +227,7 @@ impl Tap {
 
     fn kill_function(&self, package: &str, peer: Option<SocketAddr>) -> Result<(), String> {
         let peer = peer.ok_or("the call has no address")?;
-        let found = self.callers.find(peer).filter(|(owner, _)| *owner == package);
-        let (_, pid) = found.ok_or_else(|| format!("no process of {package} holds {peer}"))?;
+        let pid = self.callers.process_of(package, peer).ok_or_else(|| format!("no process of {package} holds {peer}"))?;
         kill_now(pid).map_err(|error| format!("process {pid} cannot be killed: {error}"))
     }
 
