@@ -11,9 +11,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// As good as any others.
-const SEEDS: [u64; 2] = [1, 2];
+const SEEDS: [u64; 3] = [1, 2, 3];
 /// As many stacks at once.
-const AT_ONCE: usize = 2;
+const AT_ONCE: usize = 3;
 /// How long somebody looks for the agent's start before saying "stop" all the same.
 const UNTIL_STOP: Duration = Duration::from_secs(3);
 
