@@ -186,10 +186,10 @@ impl Matcher {
         Some(std::iter::once(built_in).chain(beside_workflows(event, connection, &force, true)).collect())
     }
 
-    async fn decide(&self, opened: Opened<'_>, retaken: bool) -> anyhow::Result<Handled> {
-        let delivery = opened.delivery;
+    async fn decide(&self, mut opened: Opened<'_>, retaken: bool) -> anyhow::Result<Handled> {
+        let (delivery, ground) = (opened.delivery, opened.ground.take());
         let decisions = match &opened.event {
-            Ok(event) => match self.match_event(event, opened.ground.clone(), retaken, delivery.received_at).await {
+            Ok(event) => match self.match_event(event, ground, retaken, delivery.received_at).await {
                 Ok(decisions) => decisions,
                 Err(error) => match refusal(&error) {
                     Some(Refusal::Wait(until)) => return put_off(delivery, until, error, Timestamp::now()),
