@@ -97,19 +97,21 @@ impl Dynamo {
         tokio::task::spawn_blocking(put).await?
     }
 
-    /// Replaces items that `change` gives anew; one that is no longer as it was read is left alone. Returns how many.
+    /// Gives items the attributes that `change` gives anew, and touches no other: somebody may be writing those. An item whose
+    /// attributes are no longer as they were read is left alone. Returns how many changed.
     pub(super) async fn change_items(
         &self,
         table: &str,
         change: impl Fn(&Map<String, Value>) -> Option<Map<String, Value>>,
     ) -> anyhow::Result<usize> {
-        let changed: Vec<_> = self.items(table).await?.into_iter().filter_map(|old| Some((change(&old)?, old))).collect();
+        let items = self.items(table).await?.into_iter();
+        let changed: Vec<_> = items.filter_map(|old| Some((change(&old)?, old))).filter(|(new, old)| new != old).collect();
         let (database, table) = (self.database.clone(), table.to_owned());
         let replace = move || -> anyhow::Result<_> {
             let mut replaced = 0;
             for (new, old) in changed {
-                let put = serde_json::from_value(put_if_same(&table, &new, &old))?;
-                replaced += usize::from(database.put_item(put).is_ok());
+                let update = serde_json::from_value(update_if_same(&table, &new, &old))?;
+                replaced += usize::from(database.update_item(update).is_ok());
             }
             Ok(replaced)
         };
@@ -117,17 +119,25 @@ impl Dynamo {
     }
 }
 
-/// A put on the condition that every attribute that it changes is what it was.
-fn put_if_same(table: &str, new: &Map<String, Value>, old: &Map<String, Value>) -> Value {
-    let changes = old.iter().filter(|(name, value)| new.get(*name) != Some(value)).enumerate();
-    let (mut conditions, mut names, mut values) = (Vec::new(), Map::new(), Map::new());
+/// An update of the attributes that differ, on the condition that each is what it was.
+fn update_if_same(table: &str, new: &Map<String, Value>, old: &Map<String, Value>) -> Value {
+    let changes = new.iter().filter(|(name, value)| old.get(*name) != Some(value)).enumerate();
+    let (mut sets, mut conditions, mut names, mut values) = (Vec::new(), Vec::new(), Map::new(), Map::new());
     for (index, (name, value)) in changes {
-        conditions.push(format!("#a{index} = :a{index}"));
+        sets.push(format!("#a{index} = :new{index}"));
         names.insert(format!("#a{index}"), json!(name));
-        values.insert(format!(":a{index}"), value.clone());
+        values.insert(format!(":new{index}"), value.clone());
+        match old.get(name) {
+            Some(value) => {
+                conditions.push(format!("#a{index} = :old{index}"));
+                values.insert(format!(":old{index}"), value.clone());
+            }
+            None => conditions.push(format!("attribute_not_exists(#a{index})")),
+        }
     }
     json!({
-        "TableName": table, "Item": new, "ConditionExpression": conditions.join(" AND "),
+        "TableName": table, "Key": { "pk": old["pk"], "sk": old["sk"] },
+        "UpdateExpression": format!("SET {}", sets.join(", ")), "ConditionExpression": conditions.join(" AND "),
         "ExpressionAttributeNames": names, "ExpressionAttributeValues": values,
     })
 }

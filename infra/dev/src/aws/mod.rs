@@ -192,8 +192,8 @@ impl Aws {
         self.services.sqs.pass_time(by)
     }
 
-    /// Replaces every item of a table for which `change` gives another, unless somebody changes it meanwhile. Not
-    /// counted as a call. Returns how many were replaced.
+    /// Gives every item of a table, keyed by `pk` and `sk`, the attributes that `change` gives anew, unless somebody changes
+    /// these meanwhile; the others are not touched. Not counted as a call. Returns how many items changed.
     ///
     /// # Errors
     /// When there is no such table, or the database fails.

@@ -96,3 +96,38 @@ async fn items_are_changed_in_place_where_that_is_wanted() {
     assert_eq!(query.send().await.unwrap().items().iter().map(|item| item["sk"].clone()).collect::<Vec<_>>(), [text("a")]);
     world.aws.shutdown().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_written_while_items_are_changed_in_place_stays() {
+    let world = World::start().await;
+    let client = client(&world);
+    for sk in ["done-meanwhile", "moved-meanwhile"] {
+        let put = client.put_item().table_name("runs").item("pk", text("w")).item("sk", text(sk));
+        put.item("due_at", text("10")).item("done", text("no")).send().await.unwrap();
+    }
+    let write = |sk: &str, name: &str, value: &str| {
+        let update = client.update_item().table_name("runs").key("pk", text("w")).key("sk", text(sk));
+        let update =
+            update.update_expression("SET #n = :v").expression_attribute_names("#n", name).expression_attribute_values(":v", text(value));
+        let written = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(update.send()));
+        written.unwrap();
+    };
+    let earlier = |item: &serde_json::Map<String, serde_json::Value>| {
+        if item["sk"]["S"] == "done-meanwhile" {
+            write("done-meanwhile", "done", "yes")
+        } else {
+            write("moved-meanwhile", "due_at", "30")
+        }
+        let mut item = item.clone();
+        item.insert("due_at".to_owned(), serde_json::json!({ "S": "5" }));
+        Some(item)
+    };
+    assert_eq!(world.aws.change_items("runs", earlier).await.unwrap(), 1);
+    let mut rows = Vec::new();
+    for sk in ["done-meanwhile", "moved-meanwhile"] {
+        let item = client.get_item().table_name("runs").key("pk", text("w")).key("sk", text(sk)).send().await.unwrap().item.unwrap();
+        rows.push((item["due_at"].clone(), item["done"].clone()));
+    }
+    assert_eq!(rows, [(text("5"), text("yes")), (text("30"), text("no"))]);
+    world.aws.shutdown().await;
+}
