@@ -6,9 +6,22 @@ use anyhow::Result;
 use patchbay::bench::{CHANGE_BUDGET, IGNORED_BUDGET, aws_calls, forge_calls, risen};
 use std::collections::BTreeMap;
 
+/// Listens to what nobody does here.
+const TURNED_AWAY: &str =
+    "workflows:\n  triage:\n    on:\n      issues: { types: [opened], labels: [bug] }\n    steps:\n      - file: { path: README.md }\n";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_ignored_delivery_costs_one_outbound_call_of_intake_and_few_in_all() -> Result<()> {
     let world = World::start().await?;
+    expect_few_calls(&world, "nothing listens to it").await?;
+    world.configure(TURNED_AWAY)?;
+    world.settle().await?;
+    expect_few_calls(&world, "a filter turns it away").await?;
+    world.end().await;
+    Ok(())
+}
+
+async fn expect_few_calls(world: &World, what: &str) -> Result<()> {
     // The first delivery of a process may read secrets, a repository's first event reads its configuration.
     world.issue("Before", "Nobody is asked.")?;
     world.settle().await?;
@@ -17,10 +30,9 @@ async fn an_ignored_delivery_costs_one_outbound_call_of_intake_and_few_in_all() 
     world.settle().await?;
     let calls = risen(&before, &aws_calls(&world.stack));
     let of_intake: BTreeMap<&str, u64> = of(&calls, "webhook-intake");
-    assert_eq!(of_intake, BTreeMap::from([("sqs:SendMessage", 1)]), "exactly one outbound call per delivery");
+    assert_eq!(of_intake, BTreeMap::from([("sqs:SendMessage", 1)]), "{what}: exactly one outbound call per delivery");
     let all: u64 = calls.values().sum();
-    assert!(all <= IGNORED_BUDGET, "{all} calls at AWS: {calls:#?}");
-    world.end().await;
+    assert!(all <= IGNORED_BUDGET, "{what}: {all} calls at AWS: {calls:#?}");
     Ok(())
 }
 

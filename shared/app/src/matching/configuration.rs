@@ -9,7 +9,7 @@
 //! leaves what was in force before.
 
 use super::Matcher;
-use super::compiled::{Compiled, ReadyWorkflow};
+use super::compiled::{Compiled, Configurations, ReadyWorkflow};
 use super::report::Reading;
 use jiff::Timestamp;
 use patchbay_aws::tables::core::{Connection, ConnectionStatus, Ground, NO_FILE, Scope, WorkflowsRow};
@@ -33,6 +33,8 @@ pub(super) struct InForce {
     pub(super) any: bool,
     /// What is wrong with the file that should be in force.
     pub(super) problem: Option<String>,
+    /// All names so far, listening or not.
+    earlier: BTreeSet<String>,
 }
 
 #[derive(Debug)]
@@ -52,20 +54,37 @@ pub(super) struct Listening<'a> {
     pub(super) ready: &'a ReadyWorkflow,
 }
 
+/// A source of workflows, and its row.
+type Sourced = (WorkflowSource, Scope, WorkflowsRow);
+
 impl InForce {
-    /// What is in force for an event that nothing listens to, if the books alone say so for certain.
-    pub(super) fn silent(event: &Event, ground: &Ground) -> Option<Self> {
-        if ground.connection.as_ref()?.status != ConnectionStatus::Active {
+    /// What is in force for an event, if the books and what this process remembers say so for certain: nothing need be read.
+    pub(super) fn at_hand(event: &Event, ground: &Ground, remembered: &Configurations) -> Option<Self> {
+        let connection = ground.connection.as_ref()?;
+        if connection.status != ConnectionStatus::Active {
             return Some(Self::default());
         }
+        let repository = event.repository.as_ref()?;
         let own = ground.own.as_ref().filter(|_| look(event, ground.own.as_ref()) == Look::No)?;
-        let is_default = event.repository.as_ref().is_some_and(|repository| repository.name == DEFAULTS_REPOSITORY);
-        let default = if is_default { None } else { Some(ground.default.as_ref()?) };
-        let rows = || [Some(own), default, ground.workspace.as_ref()].into_iter().flatten();
-        if kind_of(event).is_some_and(|kind| rows().any(|row| row.kinds.contains(&kind))) {
-            return None;
+        let default = if repository.name == DEFAULTS_REPOSITORY { None } else { Some(ground.default.clone()?) };
+        let mut force = Self { problem: own.problem.clone(), ..Self::default() };
+        for (source, scope, row) in sources(repository, own.clone(), default, ground) {
+            let compiled = match listens(&row, event) {
+                true => Some(remembered.find(&connection.connection, scope, &row.version)?),
+                false => None,
+            };
+            force.add(source, row, compiled);
         }
-        Some(Self { any: rows().any(|row| !row.names.is_empty()), problem: own.problem.clone(), ..Self::default() })
+        Some(force)
+    }
+
+    /// Adds what comes after all that is there; `compiled` if it listens to the event.
+    fn add(&mut self, source: WorkflowSource, row: WorkflowsRow, compiled: Option<Arc<Compiled>>) {
+        self.any |= !row.names.is_empty();
+        if let Some(compiled) = compiled {
+            self.parts.push(Part { source, version: row.version, compiled, hidden: self.earlier.clone() });
+        }
+        self.earlier.extend(row.names);
     }
 
     /// Each name once: the earlier part's wins.
@@ -75,6 +94,18 @@ impl InForce {
             listening.map(|ready| Listening { source: part.source, version: &part.version, ready })
         })
     }
+}
+
+/// Where workflows come from, the first first.
+fn sources(repository: &Repository, own: WorkflowsRow, default: Option<WorkflowsRow>, ground: &Ground) -> impl Iterator<Item = Sourced> {
+    let own = Some((WorkflowSource::Repository, Scope::Repository(repository.id), own));
+    let default = default.map(|row| (WorkflowSource::Organization, Scope::Default, row));
+    let workspace = ground.workspace.clone().map(|row| (WorkflowSource::Workspace, Scope::Workspace, row));
+    [own, default, workspace].into_iter().flatten()
+}
+
+fn listens(row: &WorkflowsRow, event: &Event) -> bool {
+    kind_of(event).is_some_and(|kind| row.kinds.contains(&kind))
 }
 
 /// Why the repository's file is looked at for an event.
@@ -154,20 +185,9 @@ impl Matcher {
             None => Some(self.find_defaults(connection, repository).await?),
         };
         let mut force = InForce { problem: own.problem.clone(), ..InForce::default() };
-        let mut earlier = BTreeSet::new();
-        let parts = [
-            (WorkflowSource::Repository, Scope::Repository(repository.id), Some(own)),
-            (WorkflowSource::Organization, Scope::Default, default),
-            (WorkflowSource::Workspace, Scope::Workspace, ground.workspace.clone()),
-        ];
-        for (source, scope, row) in parts {
-            let Some(row) = row else { continue };
-            force.any |= !row.names.is_empty();
-            if kind_of(event).is_some_and(|kind| row.kinds.contains(&kind)) {
-                let compiled = self.compiled(connection, scope, &row, &at).await?;
-                force.parts.push(Part { source, version: row.version, compiled, hidden: earlier.clone() });
-            }
-            earlier.extend(row.names);
+        for (source, scope, row) in sources(repository, own, default, ground) {
+            let compiled = if listens(&row, event) { Some(self.compiled(connection, scope, &row, &at).await?) } else { None };
+            force.add(source, row, compiled);
         }
         Ok(force)
     }

@@ -44,7 +44,6 @@ use patchbay_domain::envelope::{Body, Delivery, EventMessage};
 use patchbay_domain::event::{Detail, Event, Push};
 use patchbay_domain::metric;
 use patchbay_forge::ForgeError;
-use workflows::beside_workflows;
 
 /// A claim outlives the invocation that made it by this much (R13).
 const LEASE_MARGIN: SignedDuration = SignedDuration::from_secs(30);
@@ -99,8 +98,8 @@ impl Verdict {
 impl Matcher {
     /// One message of the events queue. `ends_at` is when Lambda ends this invocation.
     ///
-    /// Calls for a delivery that nothing listens to: one read of what is in force, and the completion with payload and
-    /// decisions, which is the claim too. For any other that starts nothing, the claim between them.
+    /// Calls for a delivery that starts nothing, by what is known without asking: one read of what is in force, and the
+    /// completion with payload and decisions, which is the claim too. For any other, the claim between them.
     pub async fn handle_message(&self, message: EventMessage, ends_at: Timestamp) -> anyhow::Result<Handled> {
         let delivery = match message {
             EventMessage::V1(delivery) => delivery,
@@ -117,7 +116,7 @@ impl Matcher {
 
     async fn take(&self, delivery: &Delivery, ends_at: Timestamp) -> anyhow::Result<Handled> {
         let opened = self.open(delivery).await?;
-        if let Some(decisions) = self.decide_at_hand(&opened)
+        if let Some(decisions) = self.decide_at_hand(&opened).await?
             && self.complete_unclaimed(&opened, &decisions).await?
         {
             return Ok(opened.done(&decisions));
@@ -166,24 +165,28 @@ impl Matcher {
         Ok(Opened { delivery, fingerprint, event, ground })
     }
 
-    /// What is decided about a delivery that nothing listens to: no run is started or ended, and nobody need be asked. `None`
-    /// for all others, and where what the books say does not suffice.
-    fn decide_at_hand(&self, opened: &Opened<'_>) -> Option<Vec<Decision>> {
+    /// What is decided about a delivery that nothing listens to, or that every filter turns away: no run is started or ended,
+    /// and nobody need be asked. `None` for all others, and where what is known does not suffice.
+    async fn decide_at_hand(&self, opened: &Opened<'_>) -> anyhow::Result<Option<Vec<Decision>>> {
         let event = match &opened.event {
             Ok(event) => event,
-            Err(why) => return Some(vec![Verdict::ignored(why.as_str()).into_decision(None)]),
+            Err(why) => return Ok(Some(vec![Verdict::ignored(why.as_str()).into_decision(None)])),
         };
         let is_own = matches!(event.detail, Detail::Installation(_) | Detail::Schedule { .. } | Detail::Manual(_));
         if is_own || closes_thread(event) {
-            return None;
+            return Ok(None);
         }
-        let why = read_request(event, &self.names, &self.trigger_label, self.services.app_id).err()?;
-        let (connection, force) = match &opened.ground {
-            Some(ground) => (ground.connection.as_ref(), InForce::silent(event, ground)?),
-            None => (None, InForce::default()),
+        let Err(why) = read_request(event, &self.names, &self.trigger_label, self.services.app_id) else { return Ok(None) };
+        let ground = opened.ground.as_ref();
+        let at_hand = match ground {
+            Some(ground) => InForce::at_hand(event, ground, &self.configurations),
+            None => Some(InForce::default()),
         };
-        let built_in = Verdict::ignored(why).into_decision(Some(event));
-        Some(std::iter::once(built_in).chain(beside_workflows(event, connection, &force, true)).collect())
+        let Some(force) = at_hand else { return Ok(None) };
+        let Some(considered) = self.consider_at_hand(event, &force).await else { return Ok(None) };
+        let mut decisions = vec![Verdict::ignored(why).into_decision(Some(event))];
+        decisions.extend(self.start_all(event, ground, &force, &considered, opened.delivery.received_at).await?);
+        Ok(Some(decisions))
     }
 
     async fn decide(&self, mut opened: Opened<'_>, retaken: bool) -> anyhow::Result<Handled> {

@@ -59,6 +59,20 @@ impl Matcher {
         Ok(considered)
     }
 
+    /// The same, if every workflow that listens is turned away by what is known without asking.
+    pub(super) async fn consider_at_hand<'f>(&self, event: &Event, force: &'f InForce) -> Option<Vec<Considered<'f>>> {
+        let mut listening = kind_of(event).into_iter().flat_map(|kind| force.listening(kind)).peekable();
+        if listening.peek().is_none() {
+            return Some(Vec::new());
+        }
+        let facts = self.first_facts().await.ok()?;
+        let turned_away = |listening: Listening<'f>| match listening.ready.compiled.decide(event, &facts) {
+            Answer::Skipped { reasons } => Some(Considered { listening, starts: false, reasons }),
+            Answer::Starts { .. } | Answer::Needs(_) => None,
+        };
+        listening.map(turned_away).collect()
+    }
+
     async fn decide_one(
         &self,
         event: &Event,
@@ -108,12 +122,7 @@ impl Matcher {
 }
 
 /// What is said besides the decisions about workflows: that there are none to decide about, that a file is broken.
-pub(super) fn beside_workflows(
-    event: &Event,
-    connection: Option<&Connection>,
-    force: &InForce,
-    nothing: bool,
-) -> impl Iterator<Item = Decision> {
+fn beside_workflows(event: &Event, connection: Option<&Connection>, force: &InForce, nothing: bool) -> impl Iterator<Item = Decision> {
     let unusable = connection.filter(|connection| connection.status != ConnectionStatus::Active).map(|_| texts::not_installed());
     let none = none_listens(event, force, nothing).map(|why| (ALL, unusable.unwrap_or(why)));
     let broken = force.problem.as_ref().filter(|_| kind_of(event).is_some()).map(|problem| (FILE, texts::broken_in_force(problem)));

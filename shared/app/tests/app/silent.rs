@@ -1,13 +1,15 @@
-//! Deliveries that nothing listens to: claimed and done in one call, and never beside somebody who works on them.
+//! Deliveries that start nothing, because nothing listens to them or because every filter turns them away: claimed and done
+//! in one call, and never beside somebody who works on them.
 
-use crate::stage::{REPO, Stage};
+use crate::stage::{REPO, Stage, ends_at};
 use crate::workflows::file;
 use jiff::{SignedDuration, Timestamp};
+use patchbay_app::matching::Matcher;
 use patchbay_app::matching::orders::fingerprint;
 use patchbay_aws::compress::{compress, decompress, from_inline, to_inline};
 use patchbay_aws::lambda::Handled;
 use patchbay_aws::tables::deliveries::{Claim, MAX_INLINE_PAYLOAD_BYTES};
-use patchbay_domain::envelope::{Body, Delivery};
+use patchbay_domain::envelope::{Body, Delivery, EventMessage};
 use patchbay_domain::ids::DeliveryId;
 
 const LOOK: &str = "BatchGetItem";
@@ -17,8 +19,13 @@ const CLAIM: &str = "UpdateItem";
 impl Stage {
     /// What the matcher asks of the tables for this delivery, which is done then.
     async fn operations_for(&self, delivery: &Delivery) -> Vec<String> {
+        self.operations_of(&self.matcher(), delivery).await
+    }
+
+    /// The same of a matcher that may remember something.
+    async fn operations_of(&self, matcher: &Matcher, delivery: &Delivery) -> Vec<String> {
         self.cloud.take_table_operations();
-        self.hear_well(delivery).await;
+        assert_eq!(matcher.handle_message(EventMessage::V1(delivery.clone()), ends_at()).await.unwrap(), Handled::Done);
         self.cloud.take_table_operations()
     }
 
@@ -54,6 +61,33 @@ async fn what_nothing_listens_to_costs_a_look_and_one_write() {
     let (_, other) = stage.opened("dana", "something else");
     let forged = Delivery { id: delivery.id.clone(), ..other };
     assert!(matches!(stage.hear_of(&forged).await.unwrap(), Handled::Drop(_)), "the same id with another body");
+}
+
+#[tokio::test]
+async fn what_every_filter_turns_away_costs_no_more_once_the_filters_are_known() {
+    let stage = Stage::set().await;
+    let triggers = ["issues: { types: [opened, labeled], labels: [bug] }", "push: { paths: ['docs/**'] }"];
+    stage.configure(&file("triage", &triggers)).await;
+    let matcher = stage.matcher();
+    let (_, delivery) = stage.opened("dana", "hello");
+    assert_eq!(stage.operations_of(&matcher, &delivery).await, [LOOK, CLAIM, "GetItem", DONE], "the file is read and remembered");
+    for _ in 0..2 {
+        let (_, delivery) = stage.opened("dana", "hello");
+        stage.forge.forget();
+        assert_eq!(stage.operations_of(&matcher, &delivery).await, [LOOK, DONE]);
+        assert_eq!(stage.forge.calls(), ["identity"], "which a process asks GitHub for once");
+        let decision = stage.decision(&delivery, "triage").await;
+        assert!(!decision.started && decision.why.contains("labels"), "{decision:?}");
+        assert_eq!(stage.operations_of(&matcher, &delivery).await, [LOOK, DONE, CLAIM], "a duplicate changes nothing");
+    }
+    // What only the forge knows is asked for under a claim.
+    stage.github.push_commit(REPO, "dana", "main", "feat: Change", &[("src/x.rs", "x\n")]).unwrap();
+    let push = stage.latest("push");
+    assert_eq!(stage.operations_of(&matcher, &push).await[..2], [LOOK, CLAIM]);
+    assert!(stage.runs().is_empty());
+    stage.github.open_issue(REPO, "dana", "Broken", "It is.", &["bug"]).unwrap();
+    assert_eq!(stage.operations_of(&matcher, &stage.latest("issues")).await[..2], [LOOK, CLAIM]);
+    assert_eq!(stage.runs_of("triage").len(), 1);
 }
 
 #[tokio::test]
