@@ -2,8 +2,12 @@
 
 mod handler;
 
+use mimalloc::MiMalloc;
 use patchbay_app::intake::Intake;
 use patchbay_aws::{lambda, telemetry};
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {

@@ -1,7 +1,7 @@
 //! webhook-intake against the floor (`functions/webhook-intake/examples/floor.rs`), several processes of each, taking turns.
 //! CPU is the process's own clock, so that a busy machine moves it little; only ratios of one run are judged.
 
-use super::certificates::Certificates;
+use super::certificates::{Certificates, Roots};
 use super::endpoint::Endpoint;
 use super::figure::{Figure, median, millis};
 use super::subject::Subject;
@@ -28,8 +28,7 @@ const SIZES: [(&str, f64); 2] = [("11.6 KB", 1.0), ("100 KB", 0.7)];
 struct Side {
     binary: PathBuf,
     environment: BTreeMap<String, String>,
-    /// The file of root certificates that it reads, and how many there are.
-    roots: (PathBuf, usize),
+    roots: Roots,
 }
 
 /// What one process took.
@@ -79,7 +78,8 @@ async fn start_cold(side: &Side, certificates: &Certificates, event: &Bytes) -> 
     set("AWS_ENDPOINT_URL_SQS", format!("https://127.0.0.1:{}", sqs.port()));
     set("AWS_ENDPOINT_URL_SECRETS_MANAGER", format!("https://localhost:{}", secrets.port()));
     set("QUEUE_EVENTS_URL", format!("https://127.0.0.1:{}/000000000000/events", sqs.port()));
-    set("SSL_CERT_FILE", side.roots.0.display().to_string());
+    set("SSL_CERT_FILE", side.roots.file.display().to_string());
+    side.roots.folder.iter().for_each(|folder| set("SSL_CERT_DIR", folder.display().to_string()));
     let subject = Subject::start(&side.binary, &environment).await.with_context(|| side.binary.display().to_string())?;
     let init = subject.settled_cpu().await?;
     subject.invoke(event.clone()).await?;
@@ -171,7 +171,7 @@ fn figures(ours: &[Taken], floors: &[Taken], intake: &Side, floor: &Side) -> Vec
         compare(format!("warm CPU at {size}"), target, "µs", &|taken| taken.warm[index].0);
         compare(format!("warm p50 at {size}"), target, "µs", &|taken| taken.warm[index].1);
     }
-    let roots = format!("{} root certificates beside the floor's {}", intake.roots.1, floor.roots.1);
+    let roots = format!("{} root certificates beside the floor's {}", intake.roots.count, floor.roots.count);
     let init: fn(&Taken) -> f64 = |taken| taken.init_ms;
     let beside = format!("{:.1} ms beside {:.1} ms; {roots}", all(&init, ours), all(&init, floors));
     figures.push(Figure::at_most(PART, "INIT CPU", ratio(&init), "×", 0.6).beside(beside));
@@ -200,7 +200,7 @@ fn basic_environment() -> BTreeMap<String, String> {
     variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
-/// What the template gives webhook-intake, the allocator's variables among it.
+/// What the template gives webhook-intake, nothing that AWS adds.
 fn deployed_environment(template: &Path) -> anyhow::Result<BTreeMap<String, String>> {
     let template = Template::load(template)?;
     let function_urls = template.functions_with_url()?.into_iter().map(|id| (id, String::new())).collect();

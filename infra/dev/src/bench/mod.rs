@@ -9,6 +9,7 @@ mod certificates;
 mod endpoint;
 mod fairness;
 mod figure;
+mod foreign;
 mod intake;
 mod latency;
 mod matcher;

@@ -1,13 +1,15 @@
 //! Deliveries to measure with: the samples, made as long as wanted by what makes real ones long (labels of an issue,
-//! commits of a push, prose in both), signed, and as the events that API Gateway makes of them.
+//! commits of a push, prose in both), of somebody whom no sample knows, signed, and as the events that API Gateway makes of
+//! them.
 
 use super::endpoint::SECRET;
+use super::foreign::{FOREIGN, Json};
 use crate::stack::http::event::{Matched, http_event};
 use anyhow::Context as _;
 use axum::http::Request;
 use bytes::Bytes;
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use serde_json::{Value, json};
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -25,19 +27,22 @@ const ISSUE_LINES: usize = 16;
 /// If the sample or the prose is not there.
 pub(super) fn issue_opened(project: &Path, bytes: usize) -> anyhow::Result<String> {
     let mut payload = sample(project, "issues.opened")?;
+    let (owner, repository) = FOREIGN;
     let prose = prose(project)?;
-    payload["issue"]["body"] = prose.iter().take(ISSUE_LINES).map(|line| format!("{line}\r\n")).collect::<String>().into();
+    let text: String = prose.iter().take(ISSUE_LINES).map(|line| format!("{line}\r\n")).collect();
+    payload.set("/issue/body", text)?;
     let mut labels = Vec::new();
     for (index, line) in prose.iter().enumerate() {
         let name: String = line.chars().filter(char::is_ascii_alphanumeric).take(14).collect();
         let id = 208_045_946_u64 + (index as u64) * 1_337;
         labels.push(json!({
-            "id": id, "node_id": format!("MDU6TGFiZWw{id}"), "url": format!("https://api.github.com/repos/Codertocat/Hello-World/labels/{name}"),
+            "id": id, "node_id": format!("MDU6TGFiZWw{id}"), "url": format!("https://api.github.com/repos/{owner}/{repository}/labels/{name}"),
             "name": name, "color": format!("{:06x}", id % 0x00ff_ffff), "default": false, "description": line,
         }));
-        payload["issue"]["labels"] = labels.clone().into();
-        if payload.to_string().len() >= bytes {
-            return Ok(payload.to_string());
+        payload.set("/issue/labels", labels.clone())?;
+        let text = serde_json::to_string(&payload)?;
+        if text.len() >= bytes {
+            return Ok(text);
         }
     }
     anyhow::bail!("there is not enough prose for {bytes} bytes")
@@ -49,32 +54,33 @@ pub(super) fn issue_opened(project: &Path, bytes: usize) -> anyhow::Result<Strin
 /// If the sample or the prose is not there.
 pub(super) fn push(project: &Path, bytes: usize) -> anyhow::Result<String> {
     let mut payload = sample(project, "push")?;
-    let commit = payload["commits"][0].clone();
-    anyhow::ensure!(commit.is_object(), "the sample of a push has no commit");
-    payload["commits"] = json!([]);
+    let (owner, repository) = FOREIGN;
+    let samples = std::mem::replace(payload.at("/commits")?, Json::Array(Vec::new()));
+    let commit = samples.first().context("the sample of a push has no commit")?;
     let prose = prose(project)?;
-    let (mut commits, mut length) = (Vec::new(), payload.to_string().len());
+    let (mut commits, mut length) = (Vec::new(), serde_json::to_string(&payload)?.len());
     for (index, line) in prose.iter().cycle().enumerate() {
         let mut commit = commit.clone();
         let id = hex::encode(Sha256::digest(index.to_be_bytes()))[..40].to_owned();
-        commit["url"] = format!("https://github.com/Codertocat/Hello-World/commit/{id}").into();
-        commit["tree_id"] = hex::encode(Sha256::digest(&id))[..40].into();
-        commit["id"] = id.into();
-        commit["message"] = line.as_str().into();
-        commit["modified"] = json!([format!("src/{}.rs", line.split(' ').next_back().unwrap_or("lib"))]);
-        length += commit.to_string().len() + 1;
+        commit.set("/url", format!("https://github.com/{owner}/{repository}/commit/{id}"))?;
+        commit.set("/tree_id", &hex::encode(Sha256::digest(&id))[..40])?;
+        commit.set("/id", id)?;
+        commit.set("/message", line.as_str())?;
+        commit.set("/modified", [format!("src/{}.rs", line.split(' ').next_back().unwrap_or("lib"))].as_slice())?;
+        length += serde_json::to_string(&commit)?.len() + 1;
         commits.push(commit);
         if length > bytes {
             break;
         }
     }
-    payload["commits"] = commits.into();
-    Ok(payload.to_string())
+    *payload.at("/commits")? = Json::Array(commits);
+    Ok(serde_json::to_string(&payload)?)
 }
 
-fn sample(project: &Path, name: &str) -> anyhow::Result<Value> {
+fn sample(project: &Path, name: &str) -> anyhow::Result<Json> {
     let file = project.join(format!("events/github/{name}.json"));
-    Ok(serde_json::from_str(&std::fs::read_to_string(&file).with_context(|| format!("{} cannot be read", file.display()))?)?)
+    let text = std::fs::read_to_string(&file).with_context(|| format!("{} cannot be read", file.display()))?;
+    Ok(serde_json::from_str::<Json>(&text)?.made_foreign())
 }
 
 /// Lines of prose, none empty.
@@ -124,6 +130,7 @@ pub(super) fn event(name: &str, body: &str) -> anyhow::Result<Bytes> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::Value;
 
     #[test]
     fn a_delivery_is_as_long_as_wanted_and_still_json() {
@@ -131,6 +138,7 @@ mod tests {
         for body in [issue_opened(&project, 11_600).unwrap(), push(&project, 100_000).unwrap()] {
             assert!((11_600..12_100).contains(&body.len()) || (100_000..101_000).contains(&body.len()), "{}", body.len());
             assert!(serde_json::from_str::<Value>(&body).unwrap()["installation"]["id"].is_u64());
+            assert!(!body.contains("Codertocat") && body.contains(FOREIGN.1), "{body}");
             let event: Value = serde_json::from_slice(&event("issues", &body).unwrap()).unwrap();
             assert_eq!((event["body"].as_str(), &event["isBase64Encoded"]), (Some(body.as_str()), &Value::Bool(false)));
         }
