@@ -109,8 +109,7 @@ async fn what_is_written_while_items_are_changed_in_place_stays() {
         let update = client.update_item().table_name("runs").key("pk", text("w")).key("sk", text(sk));
         let update =
             update.update_expression("SET #n = :v").expression_attribute_names("#n", name).expression_attribute_values(":v", text(value));
-        let written = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(update.send()));
-        written.unwrap();
+        tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(async { update.send().await.unwrap() }));
     };
     let earlier = |item: &serde_json::Map<String, serde_json::Value>| {
         if item["sk"]["S"] == "done-meanwhile" {
