@@ -20,6 +20,6 @@ pub(crate) async fn enqueue(events: &Queue, blobs: &Blobs, mut delivery: Deliver
         blobs.put(&key, packed, "application/zstd").await?;
         Body::Stored(key)
     };
-    events.send(&EventMessage::V1(delivery), group, 0).await?;
+    events.send_text(EventMessage::V1(delivery).to_text()?, group, 0).await?;
     Ok(())
 }

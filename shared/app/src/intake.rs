@@ -11,7 +11,7 @@ use patchbay_domain::envelope::{Body, Delivery};
 use patchbay_domain::event::Provider;
 use patchbay_domain::ids::{ConnectionId, DeliveryId};
 use patchbay_domain::metric;
-use patchbay_forge::github::convert::check_json_depth;
+use patchbay_forge::github::convert::{MAX_JSON_DEPTH, member};
 use patchbay_forge::github::webhook::{SignatureError, verify_signature};
 use serde::Deserialize;
 use std::borrow::Cow;
@@ -19,8 +19,6 @@ use std::time::Duration;
 
 /// Which of GitHub's endpoints this is: the App's webhook. Part of the dedupe key (R5).
 pub(crate) const ENDPOINT: &str = "app";
-/// JSON nested deeper than this is refused (R9).
-const MAX_DEPTH: usize = 64;
 /// A signature that fails is checked once more against fresh secrets if the known ones are older than this (R3).
 const SECRETS_SETTLE: Duration = Duration::from_secs(30);
 
@@ -118,14 +116,10 @@ impl Intake {
                 why: "the headers X-GitHub-Event and X-GitHub-Delivery are required: letters, digits, dashes and underscores",
             };
         };
-        let json = match payload_json(headers.content_type, body) {
-            Some(json) if check_json_depth(&json, MAX_DEPTH).is_ok() => json,
-            _ => return IntakeReply::Refused { status: 400, why: "the payload is not JSON, or nested deeper than 64 levels" },
+        let Some((json, installation)) = payload_json(headers.content_type, body).and_then(with_installation) else {
+            return IntakeReply::Refused { status: 400, why: "the payload is not a JSON object, or nested deeper than 64 levels" };
         };
-        let Ok(narrow) = serde_json::from_slice::<Narrow>(&json) else {
-            return IntakeReply::Refused { status: 400, why: "the payload is not a JSON object" };
-        };
-        let group = narrow.installation.map_or_else(|| "github".to_owned(), |i| ConnectionId::of_installation("github", i.id).0);
+        let group = installation.map_or_else(|| "github".to_owned(), |i| ConnectionId::of_installation("github", i.id).0);
         let delivery = Delivery {
             provider: Provider::Github,
             endpoint: ENDPOINT.to_owned(),
@@ -180,11 +174,6 @@ impl From<SignatureError> for Unverified {
 
 /// The one field of the payload that intake needs: whose message group it is.
 #[derive(Deserialize)]
-struct Narrow {
-    installation: Option<Installation>,
-}
-
-#[derive(Deserialize)]
 struct Installation {
     id: u64,
 }
@@ -195,6 +184,14 @@ fn payload_json<'a>(content_type: Option<&str>, body: &'a [u8]) -> Option<Cow<'a
         return Some(Cow::Borrowed(body));
     }
     form_urlencoded::parse(body).find(|(name, _)| name == "payload").map(|(_, value)| Cow::Owned(value.into_owned().into_bytes()))
+}
+
+/// The payload with its installation, if it names one. `None` for what is no object by its strings and brackets, or nested
+/// too deep (R9). The rest is read by trigger-matcher, which says so if it cannot be.
+fn with_installation(json: Cow<'_, [u8]>) -> Option<(Cow<'_, [u8]>, Option<Installation>)> {
+    let found = member(&json, "installation", MAX_JSON_DEPTH).ok()?;
+    let installation = found.map_or(Ok(None), serde_json::from_slice).ok()?;
+    Some((json, installation))
 }
 
 /// A header value that can be a name and part of a key: 1 to 100 letters, digits, dashes and underscores.

@@ -34,7 +34,7 @@ impl Queue {
         self.send_text(body, group, delay_seconds).await
     }
 
-    /// Sends a body that is JSON already. Otherwise as `send`.
+    /// Sends a message that is text already. Otherwise as `send`.
     pub async fn send_text(&self, body: String, group: &str, delay_seconds: u32) -> Result<(), AwsError> {
         if body.len() > MAX_MESSAGE_BYTES {
             return Err(AwsError::TooLarge);

@@ -5,6 +5,10 @@ use crate::event::{Actor, Detail, Provider, Repository};
 use crate::ids::{ConnectionId, DeliveryId, RunId, WorkspaceId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// How a delivery begins that is written as words: `delivery.1 <provider> <endpoint> <id> <event> <received at> <body>`.
+const WORDS: &str = "delivery.1 ";
 
 /// On the events queue: one verified delivery, or an operator's word.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -18,6 +22,55 @@ pub enum EventMessage {
     StartV1(Box<StartOrder>),
     #[serde(rename = "configure.1")]
     ConfigureV1(ConfigureOrder),
+}
+
+/// Why a text is no message of the events queue. Says where, not what.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum EnvelopeError {
+    #[error("line {line}, column {column}")]
+    Json { line: usize, column: usize },
+    #[error("a delivery's words are not those of version 1")]
+    Words,
+}
+
+impl EventMessage {
+    /// As it travels. A delivery with its body is one line of words, the body the last and longest: as a string in JSON it
+    /// would be escaped twice on its way, here and by the queue's client, byte by byte. All else is JSON.
+    pub fn to_text(&self) -> serde_json::Result<String> {
+        if let Self::V1(delivery) = self
+            && let Body::Inline(body) = &delivery.body
+            && [&delivery.endpoint, &delivery.id.0, &delivery.event].into_iter().all(|word| is_word(word))
+        {
+            let Delivery { provider, endpoint, id, event, received_at, .. } = delivery;
+            return Ok(format!("{WORDS}{} {endpoint} {id} {event} {received_at} {body}", provider.as_str()));
+        }
+        serde_json::to_string(self)
+    }
+
+    /// What `to_text` wrote, or the same in JSON.
+    ///
+    /// # Errors
+    /// [`EnvelopeError`].
+    pub fn parse(text: &str) -> Result<Self, EnvelopeError> {
+        let Some(words) = text.strip_prefix(WORDS) else {
+            return serde_json::from_str(text).map_err(|e| EnvelopeError::Json { line: e.line(), column: e.column() });
+        };
+        let mut words = words.splitn(6, ' ');
+        let mut word = || words.next().ok_or(EnvelopeError::Words);
+        Ok(Self::V1(Delivery {
+            provider: Provider::from_word(word()?).ok_or(EnvelopeError::Words)?,
+            endpoint: word()?.to_owned(),
+            id: DeliveryId(word()?.to_owned()),
+            event: word()?.to_owned(),
+            received_at: word()?.parse().map_err(|_| EnvelopeError::Words)?,
+            body: Body::Inline(word()?.to_owned()),
+        }))
+    }
+}
+
+/// Stands between spaces, and needs no escape in JSON.
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\')
 }
 
 /// Patchbay's own word that something has happened in a repository: a schedule's time has come, or a workflow is started
@@ -91,6 +144,47 @@ pub enum RunMessage {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn every_delivery_is_what_it_was_when_it_arrives(id in "[a-z0-9 \"\\\\-]{0,8}", event in ".{0,6}", nanos in 0..i64::MAX, body in "[A-Za-z0-9+/=]{0,20}") {
+            let received_at = Timestamp::from_nanosecond(nanos.into()).unwrap();
+            let delivery = |body: Body| {
+                let (endpoint, id, event) = ("app".to_owned(), DeliveryId(id.clone()), event.clone());
+                EventMessage::V1(Delivery { provider: Provider::Github, endpoint, id, event, received_at, body })
+            };
+            for sent in [delivery(Body::Inline(body.clone())), delivery(Body::Stored(body))] {
+                prop_assert_eq!(EventMessage::parse(&sent.to_text().unwrap()), Ok(sent.clone()));
+                prop_assert_eq!(EventMessage::parse(&serde_json::to_string(&sent).unwrap()), Ok(sent));
+            }
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(text in "(delivery\\.1 )?.{0,60}") {
+            _ = EventMessage::parse(&text);
+        }
+    }
+
+    #[test]
+    fn a_delivery_travels_as_words_that_nobody_need_escape() {
+        let delivery = Delivery {
+            provider: Provider::Github,
+            endpoint: "app".to_owned(),
+            id: DeliveryId("72d3162e-cc78-11e3-81ab-4c9367dc0958".to_owned()),
+            event: "issues".to_owned(),
+            received_at: Timestamp::UNIX_EPOCH,
+            body: Body::Inline("KLUv/QQAAQAA".to_owned()),
+        };
+        let text = EventMessage::V1(delivery.clone()).to_text().unwrap();
+        assert_eq!(text, "delivery.1 github app 72d3162e-cc78-11e3-81ab-4c9367dc0958 issues 1970-01-01T00:00:00Z KLUv/QQAAQAA");
+        let spaced = EventMessage::V1(Delivery { event: "two words".to_owned(), ..delivery });
+        assert!(spaced.to_text().unwrap().starts_with('{'));
+        let cut = &text[..text.len() - 13];
+        for (text, error) in [(cut, EnvelopeError::Words), ("{", EnvelopeError::Json { line: 1, column: 1 })] {
+            assert_eq!(EventMessage::parse(text), Err(error));
+        }
+    }
 
     #[test]
     fn an_order_about_the_workspaces_workflows_is_told_by_its_tag() {

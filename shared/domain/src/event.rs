@@ -18,6 +18,11 @@ impl Provider {
             Provider::Github => "github",
         }
     }
+
+    /// The provider whose word this is.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Provider::Github].into_iter().find(|provider| provider.as_str() == word)
+    }
 }
 
 /// One thing that happened at a provider.

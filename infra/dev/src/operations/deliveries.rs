@@ -166,7 +166,7 @@ impl Operations {
         });
         let queue = self.url(self.resources.get("EventsQueue")?).await?;
         let request = self.sqs.send_message().queue_url(queue).message_group_id("operator");
-        let sent = request.message_body(serde_json::to_string(&message)?).send().await;
+        let sent = request.message_body(message.to_text()?).send().await;
         sent.map_err(|error| self.said("sqs:SendMessage", error))?;
         match tokio::time::timeout(patience, self.until_done(&new)).await {
             Ok(done) => done,

@@ -26,30 +26,72 @@ pub enum ParseError {
 /// # Errors
 /// [`ParseError::TooDeep`].
 pub fn check_json_depth(body: &[u8], max: usize) -> Result<(), ParseError> {
-    let (mut depth, mut rest) = (0, body);
-    while let Some((&byte, behind)) = rest.split_first() {
-        rest = behind;
+    walk(body, max, |_, _| {}).map(drop)
+}
+
+/// The text of an object's member, if the object has it; the last, if several have this name. One pass without parsing:
+/// strings and brackets are followed through the whole body, and what stands between them is left to whoever reads it.
+///
+/// # Errors
+/// [`ParseError::TooDeep`]; [`ParseError::NoPayload`] for what is not one object by its strings and brackets.
+pub fn member<'b>(body: &'b [u8], name: &str, max: usize) -> Result<Option<&'b [u8]>, ParseError> {
+    let (mut objects, mut last, mut begins, mut found, mut stray) = (0, &[][..], None, None, false);
+    let end = walk(body, max, |depth, piece| match (depth, piece) {
+        (0, Piece::Byte(b'{', _)) => objects += 1,
+        (0, Piece::Byte(byte, _)) => stray |= !byte.is_ascii_whitespace(),
+        (0, Piece::String(_)) => stray = true,
+        (1, Piece::String(text)) => last = text,
+        (1, Piece::Byte(b':', at)) => begins = (last == name.as_bytes()).then_some(at + 1),
+        (1, Piece::Byte(b',' | b'}', at)) => found = begins.take().and_then(|begins| body.get(begins..at)).or(found),
+        _ => {}
+    })?;
+    if objects == 1 && !stray && end == (End { depth: 0, in_string: false }) { Ok(found) } else { Err(ParseError::NoPayload) }
+}
+
+/// What `walk` meets: a string's inside, or a byte outside of strings with its place.
+enum Piece<'b> {
+    String(&'b [u8]),
+    Byte(u8, usize),
+}
+
+/// Where `walk` ends.
+#[derive(PartialEq)]
+struct End {
+    depth: usize,
+    in_string: bool,
+}
+
+/// Shows every piece together with how many containers are open around it, a bracket before it opens or closes its own.
+fn walk<'b>(body: &'b [u8], max: usize, mut see: impl FnMut(usize, Piece<'b>)) -> Result<End, ParseError> {
+    let (mut depth, mut at) = (0_usize, 0);
+    while let Some(&byte) = body.get(at) {
+        at += 1;
+        if byte == b'"' {
+            let Some(end) = end_of_string(body, at) else { return Ok(End { depth, in_string: true }) };
+            see(depth, Piece::String(&body[at..end]));
+            at = end + 1;
+            continue;
+        }
+        see(depth, Piece::Byte(byte, at - 1));
         match byte {
-            b'"' => rest = behind_string(rest),
             b'{' | b'[' if depth == max => return Err(ParseError::TooDeep(max)),
             b'{' | b'[' => depth += 1,
             b'}' | b']' => depth = depth.saturating_sub(1),
             _ => {}
         }
     }
-    Ok(())
+    Ok(End { depth, in_string: false })
 }
 
-/// What follows the string that has just begun; nothing if it never ends.
-fn behind_string(mut rest: &[u8]) -> &[u8] {
-    while let Some(at) = memchr2(b'"', b'\\', rest) {
-        match rest.split_at(at).1 {
-            [b'"', behind @ ..] => return behind,
-            [_, _, behind @ ..] => rest = behind,
-            _ => break,
+/// Where the string ends whose inside begins here: its closing quote. `None` if it never ends.
+fn end_of_string(body: &[u8], mut from: usize) -> Option<usize> {
+    loop {
+        let at = from + memchr2(b'"', b'\\', body.get(from..)?)?;
+        if body[at] == b'"' {
+            return Some(at);
         }
+        from = at + 2;
     }
-    &[]
 }
 
 /// The JSON object inside a body: the body itself, or the form field `payload`, decoded.
@@ -112,6 +154,39 @@ mod tests {
         #[test]
         fn the_depth_is_what_counting_byte_by_byte_finds(body in "[\\[\\]{}\"\\\\,: ax]{0,60}", max in 0_usize..8) {
             prop_assert_eq!(check_json_depth(body.as_bytes(), max).is_ok(), plain_depth(body.as_bytes()) <= max);
+        }
+    }
+
+    #[test]
+    fn a_member_is_found_at_the_top_only_and_what_is_no_object_has_none() {
+        let of = |json: &'static str| member(json.as_bytes(), "a", 3).map(|found| found.map(|text| str::from_utf8(text).unwrap()));
+        assert_eq!(of(r#"{"b":{"a":1},"a":{"id":[7]}}"#), Ok(Some(r#"{"id":[7]}"#)));
+        assert_eq!(of("\n{ \"a\" : 1 , \"c\":\"a\" }\n"), Ok(Some(" 1 ")));
+        assert_eq!(of(r#"{"a":1,"a":2}"#), Ok(Some("2")));
+        for none in [r#"{}"#, r#"{"b":"a"}"#, r#"{"b":"\"a\":1"}"#, r#"{"\"a":1}"#, r#"{"b":["a",1]}"#] {
+            assert_eq!(of(none), Ok(None), "{none}");
+        }
+        for broken in ["", " ", "a", "[]", "{", r#"{"a"#, r#"{"a":1"#, "{}}{", "{}{}", "{} x", r#""a":1"#, r#"{}"""#] {
+            assert_eq!(of(broken), Err(ParseError::NoPayload), "{broken}");
+        }
+        assert_eq!(of(r#"{"a":[[[]]]}"#), Err(ParseError::TooDeep(3)));
+    }
+
+    proptest! {
+        #[test]
+        fn a_member_is_what_a_real_parser_finds(object in prop::collection::btree_map("[a-c\"\\\\]{0,2}", nested(), 0..5), name in "[a-c]") {
+            for json in [serde_json::to_vec(&object).unwrap(), serde_json::to_vec_pretty(&object).unwrap()] {
+                let found = member(&json, &name, usize::MAX).unwrap();
+                let read = found.map(|text| serde_json::from_slice::<serde_json::Value>(text).unwrap());
+                prop_assert_eq!(read.as_ref(), object.get(&name));
+            }
+        }
+
+        #[test]
+        fn whatever_a_real_parser_takes_for_an_object_is_one(body in "[\\[\\]{}\"\\\\,:1 a]{0,12}") {
+            if serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&body).is_ok() {
+                prop_assert!(member(body.as_bytes(), "a", 64).is_ok());
+            }
         }
     }
 

@@ -8,7 +8,7 @@ use super::payload::{Account, CommentPart, Payload, RepositoryPart, Side, Thread
 use patchbay_domain::event::{Actor, ActorKind, Comment, Event, Provider, PullRequestRefs, Repository, Subject, SubjectKind};
 use patchbay_domain::ids::{ConnectionId, DeliveryId};
 
-pub use super::body::{MAX_JSON_DEPTH, ParseError, check_json_depth};
+pub use super::body::{MAX_JSON_DEPTH, ParseError, check_json_depth, member};
 
 /// Reads a delivery's body (JSON, or a form with `payload`) as an event. `event_name` is `X-GitHub-Event`.
 ///

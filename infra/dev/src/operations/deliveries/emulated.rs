@@ -89,7 +89,7 @@ impl World {
         loop {
             let answer = self.operations.sqs.receive_message().queue_url(&queue).wait_time_seconds(1).send().await.unwrap();
             let Some(message) = answer.messages().first() else { continue };
-            let EventMessage::V1(delivery) = serde_json::from_str(message.body().unwrap()).unwrap() else { panic!("{message:?}") };
+            let EventMessage::V1(delivery) = EventMessage::parse(message.body().unwrap()).unwrap() else { panic!("{message:?}") };
             self.keep(delivery.id.as_str(), None, delivery.received_at).await;
             return delivery;
         }
