@@ -5,7 +5,7 @@
 use crate::error::AwsError;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use patchbay_domain::envelope::Body;
+use patchbay_domain::envelope::{Body, DICTIONARY};
 use std::cell::RefCell;
 use std::io::Read;
 use std::sync::LazyLock;
@@ -15,9 +15,6 @@ use zstd::dict::DecoderDictionary;
 /// No body that Lambda lets in comes near this, decompressed.
 pub const MAX_DECOMPRESSED_BYTES: usize = 32 * 1024 * 1024;
 const LEVEL: i32 = 1;
-/// Trained on the samples in `events` (events/README.md has the command). Every frame names it (32769), so another one gets
-/// another number, and this one stays readable as long as anything that it compressed is kept.
-const DICTIONARY: &[u8] = include_bytes!("github.dict");
 /// From here on a body is its own dictionary.
 const DICTIONARY_HELPS_BELOW: usize = 64 * 1024;
 

@@ -7,6 +7,12 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+/// What GitHub writes into every payload, for zstd: bodies are compressed with it, so that it is not sent and stored with
+/// each. Trained on the samples in `events` (events/README.md has the command). Every frame names it (32769), so another
+/// one gets another number, and this one stays readable as long as anything that it compressed is kept. Frames without a
+/// dictionary are read with it as well.
+pub const DICTIONARY: &[u8] = include_bytes!("github.dict");
+
 /// How a delivery begins that is written as words: `delivery.1 <provider> <endpoint> <id> <event> <received at> <body>`.
 const WORDS: &str = "delivery.1 ";
 

@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
-use patchbay_domain::envelope::{Body, Delivery, EventMessage};
+use patchbay_domain::envelope::{Body, DICTIONARY, Delivery, EventMessage};
 use patchbay_domain::event::Provider;
 use patchbay_domain::ids::DeliveryId;
 use patchbay_domain::trigger::Reason;
@@ -260,7 +260,7 @@ fn expired(item: &Item, now: Timestamp) -> bool {
 
 fn unpack(packed: &[u8]) -> anyhow::Result<Vec<u8>> {
     let mut body = Vec::new();
-    zstd::stream::read::Decoder::with_buffer(packed)?.take(MAX_BODY_BYTES).read_to_end(&mut body)?;
+    zstd::stream::read::Decoder::with_dictionary(packed, DICTIONARY)?.take(MAX_BODY_BYTES).read_to_end(&mut body)?;
     Ok(body)
 }
 

@@ -101,7 +101,7 @@ fn s(text: &str) -> AttributeValue {
 }
 
 fn packed(text: &str) -> Vec<u8> {
-    zstd::bulk::compress(text.as_bytes(), 1).unwrap()
+    zstd::bulk::Compressor::with_dictionary(1, DICTIONARY).unwrap().compress(text.as_bytes()).unwrap()
 }
 
 #[tokio::test]
