@@ -10,8 +10,8 @@ use crate::aws::{NewMessage, QueueHandle};
 use crate::stack::STACK_NAME;
 use crate::stack::forge::PERSON;
 use anyhow::Context as _;
-use patchbay_domain::ids::ConnectionId;
-use serde_json::Value;
+use patchbay_domain::envelope::{Delivery, EventMessage};
+use patchbay_domain::ids::{ConnectionId, DeliveryId};
 
 const PART: &str = "fairness";
 /// So many wait whenever the quiet tenant asks.
@@ -61,7 +61,7 @@ pub(super) async fn measure(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
 struct Noise {
     queue: QueueHandle,
     group: String,
-    message: Value,
+    delivery: Delivery,
 }
 
 impl Noise {
@@ -76,17 +76,18 @@ impl Noise {
         let intake = super::intake::start_warm(bench, &endpoint).await?;
         intake.invoke(payload::event("issues", &body)?).await?;
         intake.end().await;
-        let message = serde_json::from_str(&endpoint.last_message().context("intake sent nothing")?)?;
+        let message = EventMessage::parse(&endpoint.last_message().context("intake sent nothing")?)?;
+        let EventMessage::V1(delivery) = message else { anyhow::bail!("intake sent something else") };
         let queue = scene.stack.aws().queue(&format!("{STACK_NAME}-EventsQueue")).context("an events queue")?;
-        Ok(Self { queue, group: ConnectionId::of_installation("github", installation).0, message })
+        Ok(Self { queue, group: ConnectionId::of_installation("github", installation).0, delivery })
     }
 
     /// Sends new ones until `QUEUED` wait.
     fn fill(&self) -> anyhow::Result<()> {
         for _ in self.queue.depth()?.visible..QUEUED {
-            let mut message = self.message.clone();
-            message["id"] = uuid::Uuid::new_v4().to_string().into();
-            self.queue.send(NewMessage { body: message.to_string(), group: Some(self.group.clone()), ..NewMessage::default() })?;
+            let id = DeliveryId(uuid::Uuid::new_v4().to_string());
+            let body = EventMessage::V1(Delivery { id, ..self.delivery.clone() }).to_text()?;
+            self.queue.send(NewMessage { body, group: Some(self.group.clone()), ..NewMessage::default() })?;
         }
         Ok(())
     }
