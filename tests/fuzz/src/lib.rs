@@ -10,7 +10,7 @@ use patchbay_domain::markdown::{fold, split};
 use patchbay_domain::policy::Policy;
 use patchbay_domain::text::{is_inert, neutralise, strip_hidden};
 use patchbay_domain::workflow::{context, read, render};
-use patchbay_forge::github::convert::parse_event;
+use patchbay_forge::github::convert::{MAX_JSON_DEPTH, member, parse_event};
 use patchbay_forge::github::webhook::{sign, verify_signature};
 
 /// The events whose payloads are read in ways of their own.
@@ -57,6 +57,10 @@ pub fn signature(data: &[u8]) {
 pub fn payload(data: &[u8]) {
     let Some((pick, body)) = data.split_first() else { return };
     let name = EVENTS[usize::from(*pick) % EVENTS.len()];
+    if serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(body).is_ok() {
+        assert!(member(body, "installation", usize::MAX).is_ok(), "what is an object is refused at the door");
+    }
+    _ = member(body, "installation", MAX_JSON_DEPTH);
     let parse = || parse_event(name, &DeliveryId("d-1".to_owned()), body);
     match (parse(), parse()) {
         (Ok(once), Ok(again)) => assert_eq!(once, again),
