@@ -3,6 +3,7 @@
 use crate::world::{HELLO, World, project, script};
 use anyhow::{Context, Result};
 use hmac::{Hmac, KeyInit, Mac};
+use patchbay_domain::ids::DeliveryId;
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -143,7 +144,12 @@ async fn nonsense_is_answered_and_breaks_nothing() -> Result<()> {
         assert!(matches!(answer.status().as_u16(), 202 | 400), "{body}: {}", answer.status());
     }
     assert_eq!(sender.post("issues", "a b/../c", b"{}".to_vec()).await?.status(), 400);
+    // An object by its brackets is let in; who reads it says that it is none.
+    assert_eq!(sender.post("issues", "nonsense-inside", b"{not json}".to_vec()).await?.status(), 202);
     world.settle().await?;
+    let inside = world.operations().await?.delivery(&DeliveryId("nonsense-inside".to_owned())).await?;
+    let whys: Vec<&str> = inside.decisions.iter().map(|decision| decision.why.as_str()).collect();
+    assert!(inside.done && whys.len() == 1 && whys[0].starts_with("the payload cannot be read"), "{whys:?}");
     // It still works.
     let number = world.issue("After that", &script("ask", &["answer Still here."]))?;
     world.comment_with(number, "Still here.").await?;
