@@ -54,9 +54,6 @@ pub(super) struct Listening<'a> {
     pub(super) ready: &'a ReadyWorkflow,
 }
 
-/// A source of workflows, and its row.
-type Sourced = (WorkflowSource, Scope, WorkflowsRow);
-
 impl InForce {
     /// What is in force for an event, if the books and what this process remembers say so for certain: nothing need be read.
     pub(super) fn at_hand(event: &Event, ground: &Ground, remembered: &Configurations) -> Option<Self> {
@@ -66,10 +63,10 @@ impl InForce {
         }
         let repository = event.repository.as_ref()?;
         let own = ground.own.as_ref().filter(|_| look(event, ground.own.as_ref()) == Look::No)?;
-        let default = if repository.name == DEFAULTS_REPOSITORY { None } else { Some(ground.default.clone()?) };
+        let default = if repository.name == DEFAULTS_REPOSITORY { None } else { Some(ground.default.as_ref()?) };
         let mut force = Self { problem: own.problem.clone(), ..Self::default() };
-        for (source, scope, row) in sources(repository, own.clone(), default, ground) {
-            let compiled = match listens(&row, event) {
+        for (source, scope, row) in sources(repository, own, default, ground) {
+            let compiled = match listens(row, event) {
                 true => Some(remembered.find(&connection.connection, scope, &row.version)?),
                 false => None,
             };
@@ -79,12 +76,12 @@ impl InForce {
     }
 
     /// Adds what comes after all that is there; `compiled` if it listens to the event.
-    fn add(&mut self, source: WorkflowSource, row: WorkflowsRow, compiled: Option<Arc<Compiled>>) {
+    fn add(&mut self, source: WorkflowSource, row: &WorkflowsRow, compiled: Option<Arc<Compiled>>) {
         self.any |= !row.names.is_empty();
         if let Some(compiled) = compiled {
-            self.parts.push(Part { source, version: row.version, compiled, hidden: self.earlier.clone() });
+            self.parts.push(Part { source, version: row.version.clone(), compiled, hidden: self.earlier.clone() });
         }
-        self.earlier.extend(row.names);
+        self.earlier.extend(row.names.iter().cloned());
     }
 
     /// Each name once: the earlier part's wins.
@@ -96,11 +93,16 @@ impl InForce {
     }
 }
 
-/// Where workflows come from, the first first.
-fn sources(repository: &Repository, own: WorkflowsRow, default: Option<WorkflowsRow>, ground: &Ground) -> impl Iterator<Item = Sourced> {
+/// Where workflows come from, each with its row, the first first.
+fn sources<'r>(
+    repository: &Repository,
+    own: &'r WorkflowsRow,
+    default: Option<&'r WorkflowsRow>,
+    ground: &'r Ground,
+) -> impl Iterator<Item = (WorkflowSource, Scope, &'r WorkflowsRow)> {
     let own = Some((WorkflowSource::Repository, Scope::Repository(repository.id), own));
     let default = default.map(|row| (WorkflowSource::Organization, Scope::Default, row));
-    let workspace = ground.workspace.clone().map(|row| (WorkflowSource::Workspace, Scope::Workspace, row));
+    let workspace = ground.workspace.as_ref().map(|row| (WorkflowSource::Workspace, Scope::Workspace, row));
     [own, default, workspace].into_iter().flatten()
 }
 
@@ -185,8 +187,8 @@ impl Matcher {
             None => Some(self.find_defaults(connection, repository).await?),
         };
         let mut force = InForce { problem: own.problem.clone(), ..InForce::default() };
-        for (source, scope, row) in sources(repository, own, default, ground) {
-            let compiled = if listens(&row, event) { Some(self.compiled(connection, scope, &row, &at).await?) } else { None };
+        for (source, scope, row) in sources(repository, &own, default.as_ref(), ground) {
+            let compiled = if listens(row, event) { Some(self.compiled(connection, scope, row, &at).await?) } else { None };
             force.add(source, row, compiled);
         }
         Ok(force)
