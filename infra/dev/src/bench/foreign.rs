@@ -7,9 +7,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Whose the samples are, and whose a payload is then.
-const SAMPLES: (&str, &str) = ("Codertocat", "Hello-World");
+/// Whose a payload is then: owner and repository.
 pub(super) const FOREIGN: (&str, &str) = ("northwind-traders", "order-service");
+/// Whose the samples are.
+pub(super) const OWNERS: [&str; 2] = ["Codertocat", "acme"];
+pub(super) const REPOSITORIES: [&str; 2] = ["Hello-World", "hello"];
 const LATER: SignedDuration = SignedDuration::from_secs(123_456_789);
 
 /// JSON whose members keep their order.
@@ -79,7 +81,8 @@ fn foreign_text(text: &str) -> String {
     if let Ok(at) = text.parse::<Timestamp>() {
         return (at + LATER).to_string();
     }
-    let words = text.replace(SAMPLES.0, FOREIGN.0).replace(SAMPLES.1, FOREIGN.1);
+    let words = OWNERS.iter().fold(text.to_owned(), |text, owner| text.replace(owner, FOREIGN.0));
+    let words = REPOSITORIES.iter().fold(words, |text, repository| text.replace(repository, FOREIGN.1));
     words.split_inclusive(|c: char| !c.is_ascii_alphanumeric()).map(foreign_word).collect()
 }
 
